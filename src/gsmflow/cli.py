@@ -1,0 +1,300 @@
+"""The command line: parse, call, print. Torch is imported by the commands that need it, never for help."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from tyro import cli
+from tyro.conf import Positional, arg
+from tyro.extras import subcommand_cli_from_dict
+
+from .errors import InputError
+from .settings import Settings
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command that ``sys.argv`` names; bad input is one sentence and exit code 2."""
+    arguments = sys.argv[1:]
+    name, *rest = arguments or ["--help"]
+    if name in ("-h", "--help"):
+        print(overview())
+    elif name == "--version":
+        from . import __version__
+
+        print(f"gsmflow {__version__}")
+    elif name not in COMMANDS:
+        fail(f"there is no command {name!r}; choose one of {', '.join(COMMANDS)}.")
+    else:
+        try:
+            COMMANDS[name](rest)
+        except InputError as error:
+            fail(str(error))
+        except KeyboardInterrupt:
+            sys.exit(130)
+
+
+def overview() -> str:
+    """What ``gsmflow --help`` prints."""
+    lines = [f"  {name:<10} {(command.__doc__ or '').splitlines()[0]}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: gsmflow COMMAND [OPTIONS]",
+            "",
+            "Recognise classes nobody has a picture of: generalized zero-shot learning with conditional flows.",
+            "",
+            *lines,
+            "",
+            "gsmflow COMMAND --help shows the options of a command.",
+        ]
+    )
+
+
+def fail(sentence: str) -> None:
+    """Print one sentence and exit with code 2."""
+    print(f"gsmflow: {sentence}", file=sys.stderr)
+    sys.exit(2)
+
+
+@dataclass(frozen=True)
+class DataArguments:
+    """Which files of a data set to read."""
+
+    data_root: Path = Path("data")
+    """folder that holds the data sets"""
+    features: str | None = None
+    """features file without .mat, e.g. res101"""
+    semantics: str | None = None
+    """semantics file without _splits.mat, e.g. att"""
+    allow_overlap: bool = False
+    """accept a published file that has samples in two splits"""
+
+
+@dataclass(frozen=True)
+class TrainArguments:
+    """Train a model on a data set, choose it honestly, test it. Settings start from a recipe."""
+
+    dataset: Positional[str | None] = None
+    """digits, synthetic, or a folder under --data-root that holds the files"""
+    recipe: str | None = None
+    """name or .yaml file; default: the data set's own recipe, else 'default'"""
+    protocol: Literal["validated", "published"] = "validated"
+    """validated: choose on pseudo-unseen classes; published: choose on the TEST sets, as the field's code does"""
+    out: Path | None = None
+    """run folder; default runs/<dataset>-<time>"""
+    resume: Path | None = None
+    """continue the interrupted run in this folder; all else is read from it"""
+    device: str = "auto"
+    """auto, cpu, cuda or mps"""
+    quiet: bool = False
+    """print the result only"""
+    data: Annotated[DataArguments, arg(name="")] = DataArguments()
+    settings: Annotated[Settings, arg(name="")] = Settings()
+
+
+def train(arguments: list[str]) -> None:
+    """Train a model on a data set, choose it honestly, test it."""
+    asked = cli(TrainArguments, args=arguments, prog="gsmflow train")
+    from .recipes import load_recipe, recipe_for
+
+    if asked.resume:
+        if len(arguments) > 2 + asked.quiet:
+            raise InputError("--resume reads everything from the run folder; give no other option beside it.")
+        return resume(asked.resume, asked.quiet)
+    if asked.dataset is None:
+        raise InputError("say which data set: gsmflow train DATASET, for example gsmflow train digits.")
+    recipe = load_recipe(asked.recipe or recipe_for(asked.dataset))
+    asked = cli(
+        TrainArguments,
+        args=arguments,
+        prog="gsmflow train",
+        default=replace(TrainArguments(), settings=recipe.settings),
+    )
+
+    from .data import load
+    from .experiment import pick_device
+    from .runs import DataSource, config_here
+
+    options = asked.data
+    dataset = load(
+        asked.dataset,
+        root=options.data_root,
+        features=options.features,
+        semantics=options.semantics,
+        allow_overlap=options.allow_overlap,
+    )
+    source = DataSource(
+        asked.dataset,
+        str(options.data_root),
+        options.features,
+        options.semantics,
+        options.allow_overlap,
+        dataset.fingerprint(),
+    )
+    device = pick_device(asked.device)
+    config = config_here(source, asked.protocol, recipe.name, asked.settings, str(device))
+    folder = asked.out or Path("runs") / f"{dataset.name}-{datetime.now():%Y%m%d-%H%M%S}"
+    from .progress import Display
+    from .runs import Run
+
+    with Display(quiet=asked.quiet) as display:
+        display.say(f"{dataset!r}")
+        display.say(
+            f"recipe {recipe.name} ({recipe.source}), protocol {asked.protocol}, seed {asked.settings.seed}"
+        )
+        go(Run.create(folder, config, display), dataset, config)
+
+
+def resume(folder: Path, quiet: bool) -> None:
+    """Continue an interrupted run."""
+    from .progress import Display
+    from .runs import Run, read_config
+
+    config = read_config(folder)
+    dataset = load_again(config)
+    if dataset.fingerprint() != config.data.fingerprint:
+        raise InputError(f"The data of {folder} have changed since the run began; start a new run.")
+    with Display(quiet=quiet) as display:
+        go(Run.resume(folder, display), dataset, config)
+
+
+def go(run: Any, dataset: Any, config: Any) -> None:
+    """Run an experiment until it is finished or interrupted, and print its result."""
+    import torch
+
+    from . import experiment
+    from .runs import Interrupted
+
+    torch.set_num_threads(config.threads)
+    try:
+        with run.interruptible():
+            _, record = experiment.train(
+                dataset, config.settings, protocol=config.protocol, device=config.device, run=run
+            )
+    except Interrupted as stop:
+        run.display.say(f"Interrupted. Continue with: gsmflow train --resume {run.folder}")
+        sys.exit(128 + stop.signum)
+    print_result(record)
+    print(f"run folder: {run.folder}")
+
+
+def print_result(record: dict[str, Any]) -> None:
+    """The headline table, with the protocol by which it was made."""
+    from rich.console import Console
+    from rich.table import Table
+
+    title = f"{record['dataset']} ({record['features']}, {record['semantics']}), selected on {record['selected_on']}"
+    table = Table(title=title, title_justify="left")
+    names = ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC")
+    for name in names:
+        table.add_column(name, justify="right")
+    table.add_row(*(f"{record[name]:.1f}" for name in names))
+    Console().print(table)
+
+
+def load_again(config: Any, options: DataArguments | None = None) -> Any:
+    """The data set of a run, from the place that the run or ``options`` name."""
+    from .data import load
+
+    source = config.data
+    root = options.data_root if options and options.data_root != DataArguments().data_root else source.root
+    return load(
+        source.name,
+        root=root,
+        features=(options and options.features) or source.features,
+        semantics=(options and options.semantics) or source.semantics,
+        allow_overlap=source.allow_overlap,
+    )
+
+
+def evaluate(arguments: list[str]) -> None:
+    """Recompute the metrics of a finished run from its saved model."""
+
+    def command(
+        folder: Positional[Path], data: Annotated[DataArguments, arg(name="")] = DataArguments()
+    ) -> None:
+        """Recompute the metrics of a finished run from its saved model.
+
+        Args:
+            folder: run folder.
+            data: where the data are now; by default where they were.
+        """
+        from . import experiment
+        from .evaluation import evaluate
+        from .runs import read_config, read_metrics
+
+        config, before = read_config(folder), read_metrics(folder)
+        model = experiment.load_model(folder)
+        dataset = load_again(config, data)
+        model.check_dim(dataset.dim)
+        if dataset.num_classes != len(model.semantics):
+            raise InputError(
+                f"The model in {folder} knows {len(model.semantics)} classes, {dataset.name} has {dataset.num_classes}."
+            )
+        if dataset.fingerprint() != config.data.fingerprint:
+            print("gsmflow: these are not the data that the run was made on.", file=sys.stderr)
+        metrics = evaluate(
+            model, dataset.tests(), dataset.seen, dataset.unseen, constant=float(model.constant)
+        )
+        print_result(before | metrics.headline())
+
+    cli(command, args=arguments, prog="gsmflow evaluate")
+
+
+def data(arguments: list[str]) -> None:
+    """List known benchmarks, or check the files of a data set."""
+
+    def list_benchmarks(data_root: Path = Path("data")) -> None:
+        """Show known benchmarks, where to get them, and whether their files are present.
+
+        Args:
+            data_root: folder that holds the data sets.
+        """
+        from rich.console import Console
+        from rich.table import Table
+
+        from .data.catalog import BENCHMARKS, is_present
+
+        table = Table("name", "classes seen/unseen", "present", "files", "where to get it", show_lines=True)
+        for b in BENCHMARKS:
+            present = "embedded" if not b.files else "yes" if is_present(b, data_root) else "no"
+            table.add_row(b.name, f"{b.seen}/{b.unseen}", present, "\n".join(b.files), b.source)
+        Console().print(table)
+        print(f"data root: {data_root}")
+
+    def check(
+        path: Positional[Path], options: Annotated[DataArguments, arg(name="")] = DataArguments()
+    ) -> None:
+        """Run all checks on a data set and print a summary.
+
+        Args:
+            path: folder that holds the files, or an embedded data set.
+            options: which files to read.
+        """
+        from rich.console import Console
+        from rich.table import Table
+
+        from .data import load
+        from .data.summary import summarize
+
+        dataset = load(
+            path.name,
+            root=path.parent,
+            features=options.features,
+            semantics=options.semantics,
+            allow_overlap=options.allow_overlap,
+        )
+        table = Table("what", "value", title=f"{dataset.name}: all checks passed", title_justify="left")
+        for key, value in summarize(dataset).items():
+            table.add_row(key, str(value))
+        Console().print(table)
+
+    commands = {"list": list_benchmarks, "check": check}
+    subcommand_cli_from_dict(commands, args=arguments, prog="gsmflow data")
+
+
+COMMANDS: dict[str, Callable[[list[str]], None]] = {"train": train, "evaluate": evaluate, "data": data}

@@ -1,0 +1,177 @@
+"""What a data set must fulfil. Each failure is one sentence with the numbers."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from .dataset import ZeroShotDataset
+
+__all__ = ["check", "find_warnings"]
+
+SPLITS = ("trainval", "test_seen", "test_unseen")
+
+
+def check(data: ZeroShotDataset) -> None:
+    """Raise `InputError` at the first contradiction found."""
+    check_arrays(data)
+    check_semantics(data)
+    check_splits(data)
+    check_classes(data)
+    if not data.allow_overlap:
+        check_duplicates(data)
+
+
+def check_arrays(data: ZeroShotDataset) -> None:
+    """Shapes, dtypes, finite features, labels in range."""
+    name, classes = data.name, len(data.class_names)
+    for what, ndim, kind in (("features", 2, "f"), ("labels", 1, "i"), ("semantics", 2, "f")):
+        array = getattr(data, what)
+        if array.ndim != ndim or array.dtype.kind != kind:
+            raise InputError(
+                f"{name}: {what} must be a {ndim}-dimensional {'float' if kind == 'f' else 'integer'} array; "
+                f"found shape {array.shape} of {array.dtype}."
+            )
+    if len(data.features) != len(data.labels):
+        raise InputError(f"{name}: {len(data.features)} rows of features but {len(data.labels)} labels.")
+    if data.dim < 2:
+        raise InputError(f"{name}: features need at least 2 dimensions; found {data.dim}.")
+    if len(data.semantics) != classes:
+        raise InputError(f"{name}: semantics of {len(data.semantics)} classes but {classes} class names.")
+    for what in ("features", "semantics"):
+        array = getattr(data, what)
+        rows = np.flatnonzero(~np.isfinite(array).all(1))
+        if len(rows):
+            raise InputError(
+                f"{name}: {len(rows)} of {len(array)} rows of {what} hold NaN or infinite values, the first is row "
+                f"{rows[0]} (counted from 0); repair or drop them."
+            )
+    wrong = np.flatnonzero((data.labels < 0) | (data.labels >= classes))
+    if len(wrong):
+        raise InputError(
+            f"{name}: {len(wrong)} labels are out of range for {classes} classes of semantics, the first is class "
+            f"{data.labels[wrong[0]] + 1} (counted from 1) of sample {wrong[0] + 1}."
+        )
+
+
+def check_semantics(data: ZeroShotDataset) -> None:
+    """No zero row and no constant row: such a class cannot be told from anything."""
+    constant = data.semantics.min(1) == data.semantics.max(1)
+    if data.semantics.shape[1] > 1 and constant.any():
+        kind = "zero" if not data.semantics[constant].any() else "constant"
+        raise InputError(
+            f"{data.name}: the semantics of {constant.sum()} classes are {kind} in every entry: "
+            f"{name_some(data, np.flatnonzero(constant))}; give them a description."
+        )
+
+
+def check_splits(data: ZeroShotDataset) -> None:
+    """Indices in range, each once, splits not empty and without a common sample."""
+    for split in SPLITS:
+        rows = getattr(data, split)
+        if rows.ndim != 1 or rows.dtype.kind != "i":
+            raise InputError(
+                f"{data.name}: {split} must be a list of sample indices; found {rows.dtype} {rows.shape}."
+            )
+        if not len(rows):
+            raise InputError(f"{data.name}: the split {split} is empty; every split needs samples.")
+        if rows.min() < 0 or rows.max() >= len(data.features):
+            raise InputError(
+                f"{data.name}: {split} names sample {rows.max() + 1 if rows.min() >= 0 else rows.min() + 1} (counted "
+                f"from 1), but there are {len(data.features)} samples."
+            )
+        if len(np.unique(rows)) < len(rows):
+            raise InputError(
+                f"{data.name}: {len(rows) - len(np.unique(rows))} samples stand twice in {split}."
+            )
+    for first, second in combinations(SPLITS, 2):
+        common = np.intersect1d(getattr(data, first), getattr(data, second))
+        if len(common) and not data.allow_overlap:
+            raise InputError(
+                f"{data.name}: {len(common)} samples are both in {first} and in {second}, the first is sample "
+                f"{common[0] + 1} (counted from 1); repair the splits, or accept a published file as it is with "
+                "--allow-overlap."
+            )
+
+
+def check_classes(data: ZeroShotDataset) -> None:
+    """Every seen class has training samples; no class is both seen and unseen."""
+    trained = np.unique(data.labels[data.trainval])
+    missing = np.setdiff1d(data.labels[data.test_seen], trained)
+    if len(missing):
+        raise InputError(
+            f"{data.name}: {len(missing)} classes of test_seen have no training sample: {name_some(data, missing)}."
+        )
+    both = np.intersect1d(data.labels[data.test_unseen], trained)
+    if len(both):
+        raise InputError(
+            f"{data.name}: {len(both)} classes are both seen (in trainval) and unseen (in test_unseen): "
+            f"{name_some(data, both)}."
+        )
+
+
+def check_duplicates(data: ZeroShotDataset) -> None:
+    """No row of features stands both in trainval and in a test split."""
+    for split in SPLITS[1:]:
+        twins = duplicates(data.features, data.trainval, getattr(data, split))
+        if len(twins):
+            raise InputError(
+                f"{data.name}: {len(twins)} feature rows of {split} stand in trainval as well, the first is sample "
+                f"{twins[0] + 1} (counted from 1); repair the splits, or accept a published file as it is with "
+                "--allow-overlap."
+            )
+
+
+def duplicates(features: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The samples of ``second`` whose features equal those of some sample of ``first``, to the last bit.
+
+    Rows are compared by a few of their entries first, so that hardly any row is read as a whole.
+    """
+    columns = np.unique(np.linspace(0, features.shape[1] - 1, 8).astype(int))
+
+    def keys(rows: np.ndarray) -> np.ndarray:
+        part = np.ascontiguousarray(features[np.ix_(rows, columns)]) + 0.0  # -0.0 equals 0.0
+        return part.view(np.dtype((np.void, part.dtype.itemsize * part.shape[1]))).ravel()
+
+    first_keys, second_keys = keys(first), keys(second)
+    suspects = second[np.isin(second_keys, first_keys)]
+    known = {features[row].tobytes() for row in first[np.isin(first_keys, second_keys)]}
+    return np.array([row for row in suspects if features[row].tobytes() in known], dtype=np.int64)
+
+
+def find_warnings(data: ZeroShotDataset) -> list[str]:
+    """What looks odd but can be worked with."""
+    found = []
+    without = np.setdiff1d(np.arange(data.num_classes), data.labels[np.r_[data.trainval, data.test_unseen]])
+    if len(without):
+        found.append(f"{len(without)} unseen classes have no test sample: {name_some(data, without)}")
+    untested = np.setdiff1d(data.seen, data.labels[data.test_seen])
+    if len(untested):
+        found.append(f"{len(untested)} seen classes have no test sample: {name_some(data, untested)}")
+    same = data.num_classes - len(np.unique(data.semantics, axis=0))
+    if same:
+        found.append(f"{same} classes have the same semantics as another class: they cannot be told apart")
+    if (data.semantics == -1).any() and (data.semantics >= 0).any() and data.semantics.min() == -1:
+        found.append(
+            f"{(data.semantics == -1).sum()} entries of the semantics are -1, which often means unknown"
+        )
+    if data.allow_overlap:
+        overlap = sum(
+            len(np.intersect1d(getattr(data, a), getattr(data, b))) for a, b in combinations(SPLITS, 2)
+        )
+        twins = sum(len(duplicates(data.features, data.trainval, getattr(data, s))) for s in SPLITS[1:])
+        found.append(
+            f"overlap accepted: {overlap} samples in two splits, {twins} test rows that stand in trainval"
+        )
+    return found
+
+
+def name_some(data: ZeroShotDataset, classes: np.ndarray, most: int = 5) -> str:
+    """The first few class names, and how many more there are."""
+    names = ", ".join(data.class_names[k] for k in classes[:most])
+    return names + (f" and {len(classes) - most} more" if len(classes) > most else "")

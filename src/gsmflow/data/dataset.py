@@ -1,0 +1,168 @@
+"""What flows through everything else: one immutable data set, and the two halves it is read by."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .checks import check, find_warnings
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+__all__ = ["Provenance", "TestSets", "TrainingSet", "ZeroShotDataset"]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where data came from: results are comparable only within one choice of features and semantics.
+
+    Attributes:
+        layout: ``xlsa17``, ``packed``, ``digits``, ``synthetic`` or ``pseudo-unseen``.
+        features: name of the features, such as ``res101``.
+        semantics: name of the semantics, such as ``att``.
+        files: names of the files read.
+        notes: anything else that a reader of the results must know.
+    """
+
+    layout: str
+    features: str
+    semantics: str
+    files: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """All that training may see: no test sample can be reached from here.
+
+    Attributes:
+        features: ``(n, D)``, features of trainval.
+        labels: ``(n,)``, class ids, which are rows of ``semantics``.
+        semantics: ``(K, S)``, of seen and unseen classes.
+        seen: ``(Ks,)``, sorted ids of the classes with training features.
+        unseen: ``(Ku,)``, sorted ids of those without.
+        class_names: K names.
+    """
+
+    features: Float[np.ndarray, "n d"]
+    labels: Int[np.ndarray, " n"]
+    semantics: Float[np.ndarray, "k s"]
+    seen: Int[np.ndarray, " ks"]
+    unseen: Int[np.ndarray, " ku"]
+    class_names: tuple[str, ...]
+
+    @property
+    def dim(self) -> int:
+        """Dimension of the features."""
+        return self.features.shape[1]
+
+
+@dataclass(frozen=True, eq=False)
+class TestSets:
+    """Features and class ids of test_seen and test_unseen."""
+
+    __test__ = False  # not a test case for pytest
+
+    seen_features: Float[np.ndarray, "n d"]
+    seen_labels: Int[np.ndarray, " n"]
+    unseen_features: Float[np.ndarray, "m d"]
+    unseen_labels: Int[np.ndarray, " m"]
+
+
+@dataclass(frozen=True, eq=False)
+class ZeroShotDataset:
+    """Features, labels, class semantics and splits of one problem. It checks itself when it is made.
+
+    Attributes:
+        name: such as ``CUB``.
+        features: ``(N, D)`` float32.
+        labels: ``(N,)`` int64 class ids, which are rows of ``semantics``.
+        semantics: ``(K, S)`` float32, one row a class.
+        class_names: K names.
+        trainval: sample indices, as are ``test_seen`` and ``test_unseen``.
+        provenance: where the data came from.
+        allow_overlap: accept a published file that has samples in two splits.
+        warnings: what looks odd but is no error.
+
+    Raises:
+        InputError: if the data contradict themselves; see `gsmflow.data.checks`.
+
+    Example:
+        >>> import gsmflow
+        >>> gsmflow.load("digits")
+        ZeroShotDataset(digits: 1797 x 64 pixels, 10 x 17 strokes, classes 8 seen / 2 unseen, trainval 1147 / test_seen 286 / test_unseen 364)
+    """  # noqa: E501
+
+    name: str
+    features: Float[np.ndarray, "n d"]
+    labels: Int[np.ndarray, " n"]
+    semantics: Float[np.ndarray, "k s"]
+    class_names: tuple[str, ...]
+    trainval: Int[np.ndarray, " i"]
+    test_seen: Int[np.ndarray, " j"]
+    test_unseen: Int[np.ndarray, " l"]
+    provenance: Provenance
+    allow_overlap: bool = False
+    warnings: tuple[str, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        check(self)
+        object.__setattr__(self, "warnings", tuple(find_warnings(self)))
+        for name in ("features", "labels", "semantics", "trainval", "test_seen", "test_unseen"):
+            view = getattr(self, name).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
+
+    @property
+    def seen(self) -> Int[np.ndarray, " ks"]:
+        """Sorted ids of the classes with training samples."""
+        return np.unique(self.labels[self.trainval])
+
+    @property
+    def unseen(self) -> Int[np.ndarray, " ku"]:
+        """Sorted ids of all classes without training samples."""
+        return np.setdiff1d(np.arange(self.num_classes), self.seen)
+
+    @property
+    def num_classes(self) -> int:
+        """K, seen and unseen together."""
+        return len(self.semantics)
+
+    @property
+    def dim(self) -> int:
+        """D, the dimension of the features."""
+        return self.features.shape[1]
+
+    def training(self) -> TrainingSet:
+        """The half that training sees."""
+        rows = self.trainval
+        return TrainingSet(
+            self.features[rows], self.labels[rows], self.semantics, self.seen, self.unseen, self.class_names
+        )
+
+    def tests(self) -> TestSets:
+        """The half that only an evaluation sees."""
+        s, u = self.test_seen, self.test_unseen
+        return TestSets(self.features[s], self.labels[s], self.features[u], self.labels[u])
+
+    def fingerprint(self) -> str:
+        """SHA-256 over all arrays: two data sets with one fingerprint are the same problem."""
+        digest = hashlib.sha256()
+        for name in ("features", "labels", "semantics", "trainval", "test_seen", "test_unseen"):
+            array = np.ascontiguousarray(getattr(self, name))
+            digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
+            digest.update(array.data)
+        return digest.hexdigest()
+
+    def __repr__(self) -> str:
+        p = self.provenance
+        return (
+            f"ZeroShotDataset({self.name}: {len(self.features)} x {self.dim} {p.features}, "
+            f"{self.num_classes} x {self.semantics.shape[1]} {p.semantics}, "
+            f"classes {len(self.seen)} seen / {len(self.unseen)} unseen, trainval {len(self.trainval)} / "
+            f"test_seen {len(self.test_seen)} / test_unseen {len(self.test_unseen)})"
+        )

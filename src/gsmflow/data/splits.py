@@ -1,0 +1,83 @@
+"""Pseudo-unseen classes: a zero-shot problem cut out of trainval alone, on which choices are made."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import InputError
+from .dataset import Provenance, TrainingSet, ZeroShotDataset
+
+__all__ = ["pseudo_unseen"]
+
+
+def pseudo_unseen(
+    training: TrainingSet, *, ratio: float, holdout: float = 0.2, seed: int = 0, fold: int = 0
+) -> ZeroShotDataset:
+    """Take some seen classes for unseen, and some samples of the others for validation-seen.
+
+    The result knows only the Ks seen classes, renumbered 0..Ks-1 in the order of ``training.seen``; neither unseen
+    classes nor test samples can be reached from it. (``train_loc`` and ``val_loc`` of the standard files are never
+    used: they overlap test_seen.)
+
+    Args:
+        training: what may be seen.
+        ratio: share of the seen classes that become pseudo-unseen.
+        holdout: share of each other class's samples that become validation-seen, at least one where it has two.
+        seed: of class and sample choice.
+        fold: which of the splits that ``seed`` gives; successive folds take successive classes of one shuffled
+            sequence, so that they overlap as little as possible.
+
+    Raises:
+        InputError: if there are fewer than three seen classes, or no class has two samples.
+    """
+    classes = len(training.seen)
+    if classes < 3:
+        raise InputError(
+            f"Pseudo-unseen validation needs at least 3 seen classes, and there are {classes}: "
+            "use --protocol published, or get more classes."
+        )
+    count = min(max(1, round(ratio * classes)), classes - 2)
+    chosen = walk(classes, count, seed, fold)
+    labels = np.searchsorted(training.seen, training.labels)
+
+    rng = np.random.default_rng([seed, fold, 1])
+    held_out = []
+    for k in np.setdiff1d(np.arange(classes), chosen):
+        rows = rng.permutation(np.flatnonzero(labels == k))
+        held_out.append(rows[: max(1, round(holdout * len(rows)))] if len(rows) > 1 else rows[:0])
+    test_seen = np.sort(np.concatenate(held_out))
+    if not len(test_seen):
+        raise InputError(
+            f"Pseudo-unseen validation needs classes with at least 2 samples, and none of {classes} has: "
+            "use --protocol published, or get more samples."
+        )
+    test_unseen = np.flatnonzero(np.isin(labels, chosen))
+    return ZeroShotDataset(
+        name="pseudo-unseen",
+        features=training.features,
+        labels=labels,
+        semantics=training.semantics[training.seen],
+        class_names=tuple(training.class_names[k] for k in training.seen),
+        trainval=np.setdiff1d(np.arange(len(labels)), np.r_[test_seen, test_unseen]),
+        test_seen=test_seen,
+        test_unseen=test_unseen,
+        provenance=Provenance("pseudo-unseen", "", ""),
+        allow_overlap=True,  # rows that are the same within trainval are no leak from the tests
+    )
+
+
+def walk(classes: int, count: int, seed: int, fold: int) -> np.ndarray:
+    """The ``fold``-th run of ``count`` different classes along one endless sequence of shuffles."""
+    sequence = np.concatenate([np.random.default_rng([seed, turn]).permutation(classes) for turn in range(2)])
+    taken: list[int] = []
+    turn, place = 2, 0
+    for _ in range(fold + 1):
+        taken = []
+        while len(taken) < count:
+            if place == len(sequence):
+                sequence = np.r_[sequence, np.random.default_rng([seed, turn]).permutation(classes)]
+                turn += 1
+            if sequence[place] not in taken:
+                taken.append(int(sequence[place]))
+            place += 1
+    return np.sort(taken)

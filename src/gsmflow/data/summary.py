@@ -1,0 +1,43 @@
+"""A data set in a table, as ``gsmflow data check`` shows it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .dataset import ZeroShotDataset
+
+__all__ = ["summarize"]
+
+
+def summarize(data: ZeroShotDataset) -> dict[str, str]:
+    """What there is, in words and numbers."""
+    p = data.provenance
+    splits = {"trainval": data.trainval, "test_seen": data.test_seen, "test_unseen": data.test_unseen}
+    summary = {
+        "layout": f"{p.layout} ({', '.join(p.files)})" if p.files else p.layout,
+        "classes": f"{data.num_classes}: {len(data.seen)} seen, {len(data.unseen)} unseen",
+        "features": f"{p.features}, {data.dim} dimensions, {span(data.features)}",
+        "semantics": f"{p.semantics}, {data.semantics.shape[1]} dimensions, {span(data.semantics)}",
+    }
+    for name, rows in splits.items():
+        counts = np.bincount(data.labels[rows])
+        counts = counts[counts > 0]
+        summary[name] = (
+            f"{len(rows)} samples of {len(counts)} classes, "
+            f"{counts.min()} / {np.median(counts):g} / {counts.max()} a class (least / median / most)"
+        )
+    unused = len(data.features) - len(np.unique(np.concatenate(list(splits.values()))))
+    if unused:
+        summary["in no split"] = f"{unused} samples"
+    summary["fingerprint"] = data.fingerprint()[:16]
+    for name, lines in (("note", p.notes), ("warning", data.warnings)):
+        for place, line in enumerate(lines, 1):
+            summary[f"{name} {place}"] = line
+    return summary
+
+
+def span(array: np.ndarray) -> str:
+    """Least and greatest value, and the share of zeros where it is large."""
+    zeros = float((array == 0).mean())
+    text = f"values {array.min():.4g} to {array.max():.4g}"
+    return f"{text}, {zeros:.0%} zeros" if zeros > 0.01 else text

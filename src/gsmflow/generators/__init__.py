@@ -1,0 +1,23 @@
+"""Generators: what learns p(features given semantics)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from ..settings import Settings
+from .base import Classes, Generator
+from .flow import GSMFlow
+
+__all__ = ["GENERATORS", "Classes", "GSMFlow", "Generator", "build_generator"]
+
+GENERATORS: dict[str, Callable[[int, Classes, Settings], nn.Module]] = {
+    "gsmflow": lambda dim, classes, settings: GSMFlow(dim, classes, settings.flow),
+}
+"""To add a generator, write its file and a line here."""
+
+
+def build_generator(dim: int, classes: Classes, settings: Settings) -> nn.Module:
+    """An untrained generator of the kind that ``settings.generator`` names, for features of ``dim`` dimensions."""
+    return GENERATORS[settings.generator](dim, classes, settings)

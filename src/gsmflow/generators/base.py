@@ -1,0 +1,51 @@
+"""What a generator is, and what it knows of the classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Generator as Rng
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+    from ..data import TrainingSet
+
+__all__ = ["Classes", "Generator"]
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a problem, as tensors on one device.
+
+    Attributes:
+        semantics: ``(K, S)``, a row a class.
+        seen: ``(Ks,)``, ids of the classes with training features.
+        unseen: ``(Ku,)``, ids of those without.
+    """
+
+    semantics: Float[Tensor, "k s"]
+    seen: Int[Tensor, " ks"]
+    unseen: Int[Tensor, " ku"]
+
+    @classmethod
+    def of(cls, training: TrainingSet, device: torch.device | str = "cpu") -> Classes:
+        """Take the classes of a training set."""
+        arrays = (training.semantics, training.seen, training.unseen)
+        return cls(*(torch.tensor(array, device=device) for array in arrays))
+
+
+class Generator(Protocol):
+    """A module that learns p(features given semantics) from the features of seen classes.
+
+    Features are scaled ones, class ids are rows of ``Classes.semantics``. A generator learns in one of two ways: it
+    has ``loss``, and `gsmflow.training.train` minimizes it; or it has ``fit(x, labels)``, a closed form. One that has
+    an exact density gives it as ``log_prob(x, classes) -> (n, k)``.
+    """
+
+    def sample(self, classes: Int[Tensor, " n"], *, rng: Rng | None = None) -> Float[Tensor, "n d"]:
+        """Generate one feature vector for each entry of ``classes``."""
+        ...

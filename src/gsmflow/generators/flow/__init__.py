@@ -1,0 +1,8 @@
+"""The conditional normalizing flow of GSMFlow."""
+
+from .coupling import ConditionalAffineCoupling
+from .flow import ConditionalFlow
+from .gsmflow import GSMFlow
+from .positioning import RelativePositioning, find_anchors
+
+__all__ = ["ConditionalAffineCoupling", "ConditionalFlow", "GSMFlow", "RelativePositioning", "find_anchors"]

@@ -1,0 +1,138 @@
+"""Every value that a recipe or the command line can set, as frozen dataclasses.
+
+A recipe file gives values by section and name (``training: {epochs: 20}``); the command line overrides them one by
+one (``--training.epochs 20``). Nothing here imports torch, so that help is instant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+__all__ = [
+    "FlowSettings",
+    "GaussianSettings",
+    "SelectionSettings",
+    "Settings",
+    "SoftmaxSettings",
+    "TrainingSettings",
+]
+
+
+@dataclass(frozen=True)
+class FlowSettings:
+    """The conditional flow and the three remedies of GSMFlow (Chen et al. 2021)."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    blocks: int = 5
+    """conditional affine coupling blocks"""
+    hidden: int = 2048
+    """hidden units of each subnet"""
+    position_dim: int = 1024
+    """dimension of the relative position g"""
+    anchors: Literal["seen", "all"] = "seen"
+    """classes among which the three anchors are looked for"""
+    clamp: float = 1.0
+    """bound of the log-scale: |e(s)| < clamp * 0.636 * pi/2"""
+    prototype: float = 3.0
+    """weight of the prototype term"""
+    pi: float = 0.02
+    """size of the visual perturbation"""
+    dropout: float = 0.0
+    """probability that a dimension is left unperturbed in a batch"""
+
+
+@dataclass(frozen=True)
+class GaussianSettings:
+    """The closed form. Every combination of the values listed is a candidate of the validated protocol."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    dims: int = 256
+    """principal directions kept"""
+    kernels: tuple[Literal["linear", "rbf"], ...] = ("linear", "rbf")
+    """kernels on semantics"""
+    ridges: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+    """ridge penalties, in units of the kernel's mean diagonal"""
+    shrinks: tuple[float, ...] = (0.02, 0.1, 0.3, 0.6)
+    """shrinkage of the within-class covariance towards a sphere"""
+    widens: tuple[float, ...] = (0.0, 0.5, 1.0)
+    """share of the left-out errors' covariance that is added to unseen classes"""
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Adam with a step schedule on shuffled full batches."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    epochs: int = 300
+    """passes over the training samples"""
+    batch: int = 256
+    """samples a step"""
+    lr: float = 3e-4
+    """learning rate of Adam"""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """decay rates of Adam"""
+    weight_decay: float = 0.0
+    """L2 penalty inside Adam"""
+    lr_step: int = 15
+    """epochs between two drops of the learning rate"""
+    lr_gamma: float = 1.0
+    """factor of each drop"""
+
+
+@dataclass(frozen=True)
+class SoftmaxSettings:
+    """One linear layer on real seen and synthesized unseen features."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    samples: int = 300
+    """synthesized features an unseen class"""
+    lr: float = 1e-3
+    """learning rate of Adam (betas 0.5, 0.999)"""
+    epochs: int = 30
+    """passes over real and synthesized features"""
+    batch: int = 1000
+    """features a step"""
+
+
+@dataclass(frozen=True)
+class SelectionSettings:
+    """When candidates are judged and how pseudo-unseen classes are cut out of the seen ones."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    every: int = 500
+    """iterations between two evaluations while the generator trains (the last one is always evaluated)"""
+    after: int = 0
+    """iterations before the first evaluation"""
+    folds: int = 1
+    """pseudo-unseen splits of the seen classes that the validated protocol averages over"""
+    ratio: float | None = None
+    """share of the seen classes taken as pseudo-unseen; default: the share of unseen among all classes"""
+    holdout: float = 0.2
+    """share of the remaining samples taken as validation-seen"""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of one run: what a recipe file holds and ``config.yaml`` records."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    generator: Literal["gsmflow"] = "gsmflow"
+    """what learns p(features given semantics)"""
+    recognizer: Literal["softmax"] = "softmax"
+    """what decides the class of a feature vector"""
+    scaling: Literal["minmax", "none"] = "minmax"
+    """scaling of the features, fitted on the training samples"""
+    seed: int = 0
+    """the same seed on the same machine gives the same numbers"""
+    flow: FlowSettings = field(default_factory=FlowSettings)
+    gaussian: GaussianSettings = field(default_factory=GaussianSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    softmax: SoftmaxSettings = field(default_factory=SoftmaxSettings)
+    selection: SelectionSettings = field(default_factory=SelectionSettings)

@@ -1,0 +1,93 @@
+"""The training loop. There is one, and this is it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from .seeds import derive, generator
+from .settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+__all__ = ["Step", "build_optimizer", "steps_per_epoch", "train"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where training stands: the number of steps done, and the loss terms of the last one (tensors, not synced)."""
+
+    number: int
+    terms: dict[str, Tensor]
+
+
+def steps_per_epoch(samples: int, batch: int) -> int:
+    """Full batches in one pass; a set smaller than a batch is one batch."""
+    return max(1, samples // batch)
+
+
+def build_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.Adam:
+    """Adam in its fused form: on a CPU the default step costs more than forward and backward together."""
+    return torch.optim.Adam(
+        model.parameters(),
+        lr=settings.lr,
+        betas=settings.betas,
+        weight_decay=settings.weight_decay,
+        fused=True,
+    )
+
+
+def train(
+    model: nn.Module,
+    x: Float[Tensor, "n d"],
+    labels: Int[Tensor, " n"],
+    settings: TrainingSettings,
+    *,
+    optimizer: torch.optim.Optimizer,
+    steps: int,
+    seed: int,
+    start: int = 0,
+) -> Iterator[Step]:
+    """Minimize ``model.loss`` in place; yield before the first step and after each one.
+
+    Features stay where they lie; every epoch is a new permutation of full batches. All that is random in a step
+    comes from ``seed`` and the step's number, so that training may stop and go on anywhere.
+
+    Args:
+        model: has ``loss(x, labels, step=, rng=)``, which gives a dictionary of terms to be summed.
+        x: all training features, scaled.
+        labels: their class ids.
+        settings: batch size and learning rate; ``epochs`` is not read, ``steps`` decides.
+        optimizer: made by `build_optimizer`, or restored.
+        steps: the number of steps after which training ends.
+        seed: the run's seed.
+        start: the number of steps already done.
+    """
+    batch = min(settings.batch, len(x))
+    epoch_steps = steps_per_epoch(len(x), batch)
+    rng = torch.Generator(x.device)
+    order, order_epoch = x.new_empty(0), -1
+
+    yield Step(start, {})
+    for number in range(start, steps):
+        epoch, place = divmod(number, epoch_steps)
+        if epoch != order_epoch:
+            order = torch.randperm(
+                len(x), generator=generator(x.device, seed, "order", epoch), device=x.device
+            )
+            order_epoch = epoch
+        for group in optimizer.param_groups:
+            group["lr"] = settings.lr * settings.lr_gamma ** (epoch // settings.lr_step)
+
+        rows = order[place * batch : (place + 1) * batch]
+        rng.manual_seed(derive(seed, "step", number))
+        terms = model.loss(x[rows], labels[rows], step=number, rng=rng)  # type: ignore[operator]
+        optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(terms.values())).sum().backward()
+        optimizer.step()
+        yield Step(number + 1, {name: term.detach() for name, term in terms.items()})
