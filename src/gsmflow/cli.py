@@ -143,9 +143,7 @@ def train(arguments: list[str]) -> None:
 
     with Display(quiet=asked.quiet) as display:
         display.say(f"{dataset!r}")
-        display.say(
-            f"recipe {recipe.name} ({recipe.source}), protocol {asked.protocol}, seed {asked.settings.seed}"
-        )
+        display.say(f"recipe {recipe.name} ({recipe.source}), protocol {asked.protocol}, seed {asked.settings.seed}")
         go(Run.create(folder, config, display), dataset, config)
 
 
@@ -214,9 +212,7 @@ def load_again(config: Any, options: DataArguments | None = None) -> Any:
 def evaluate(arguments: list[str]) -> None:
     """Recompute the metrics of a finished run from its saved model."""
 
-    def command(
-        folder: Positional[Path], data: Annotated[DataArguments, arg(name="")] = DataArguments()
-    ) -> None:
+    def command(folder: Positional[Path], data: Annotated[DataArguments, arg(name="")] = DataArguments()) -> None:
         """Recompute the metrics of a finished run from its saved model.
 
         Args:
@@ -237,9 +233,7 @@ def evaluate(arguments: list[str]) -> None:
             )
         if dataset.fingerprint() != config.data.fingerprint:
             print("gsmflow: these are not the data that the run was made on.", file=sys.stderr)
-        metrics = evaluate(
-            model, dataset.tests(), dataset.seen, dataset.unseen, constant=float(model.constant)
-        )
+        metrics = evaluate(model, dataset.tests(), dataset.seen, dataset.unseen, constant=float(model.constant))
         print_result(before | metrics.headline())
 
     cli(command, args=arguments, prog="gsmflow evaluate")
@@ -266,9 +260,7 @@ def data(arguments: list[str]) -> None:
         Console().print(table)
         print(f"data root: {data_root}")
 
-    def check(
-        path: Positional[Path], options: Annotated[DataArguments, arg(name="")] = DataArguments()
-    ) -> None:
+    def check(path: Positional[Path], options: Annotated[DataArguments, arg(name="")] = DataArguments()) -> None:
         """Run all checks on a data set and print a summary.
 
         Args:

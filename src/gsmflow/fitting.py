@@ -48,9 +48,7 @@ class Fit:
             self.generator = build_generator(training.dim, self.classes, settings).to(device)
         self.epoch_steps = steps_per_epoch(len(self.x), settings.training.batch)
 
-    def run(
-        self, run: Run, steps: int, judge_at: set[int], judge: Callable[[int], list[dict[str, Any]]]
-    ) -> None:
+    def run(self, run: Run, steps: int, judge_at: set[int], judge: Callable[[int], list[dict[str, Any]]]) -> None:
         """Train for ``steps`` steps; at each step of ``judge_at`` log what ``judge(step)`` finds as a ``judged`` event.
 
         Takes up the saved state where ``run`` has one of this phase; saves the state when asked to stop.
@@ -82,9 +80,7 @@ class Fit:
                     run.display.show(step.number, losses)
                 if step.number in judge_at and not run.events("judged", phase=self.phase, step=step.number):
                     found = judge(step.number)
-                    run.log(
-                        "judged", phase=self.phase, step=step.number, last=step.number == steps, found=found
-                    )
+                    run.log("judged", phase=self.phase, step=step.number, last=step.number == steps, found=found)
                     run.display.begin(self.phase, steps)
                 run.stop_if_asked()
             except Interrupted:

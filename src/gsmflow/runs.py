@@ -105,10 +105,7 @@ def git_revision() -> str | None:
     """The revision of the source tree that gsmflow runs from, with ``-dirty``, or None where there is none."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
-        return (
-            subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip()
-            or None
-        )
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip() or None
     except (OSError, subprocess.SubprocessError):
         return None
 
@@ -124,9 +121,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise InputError(
-            f"Could not write {path}: {error.strerror}; make room or choose another --out."
-        ) from error
+        raise InputError(f"Could not write {path}: {error.strerror}; make room or choose another --out.") from error
 
 
 def as_json(value: Any, indent: int | None = None) -> bytes:
@@ -174,9 +169,7 @@ class Run:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(
-                f"Could not make the folder {folder}: {error.strerror}; choose another --out."
-            ) from error
+            raise InputError(f"Could not make the folder {folder}: {error.strerror}; choose another --out.") from error
         text = yaml.safe_dump(_plain(asdict(config)), sort_keys=False, allow_unicode=True)
         write_atomically(folder / "config.yaml", text.encode())
         return cls(folder, display)
@@ -185,9 +178,7 @@ class Run:
     def resume(cls, folder: Path, display: Display) -> Run:
         """Take up an interrupted run: its history up to the last saved state, and that state."""
         if (folder / "metrics.json").exists():
-            raise InputError(
-                f"The run in {folder} is finished: see its metrics.json; there is nothing to resume."
-            )
+            raise InputError(f"The run in {folder} is finished: see its metrics.json; there is nothing to resume.")
         run = cls(folder, display)
         if (folder / "state.safetensors").exists():
             tensors, about = _read_safetensors(folder / "state.safetensors")
@@ -208,9 +199,7 @@ class Run:
                 with (self.folder / "history.jsonl").open("ab") as file:
                     file.write(line)
             except OSError as error:
-                raise InputError(
-                    f"Could not write {self.folder / 'history.jsonl'}: {error.strerror}."
-                ) from error
+                raise InputError(f"Could not write {self.folder / 'history.jsonl'}: {error.strerror}.") from error
 
     def events(self, event: str, **where: Any) -> list[dict[str, Any]]:
         """All events of one kind whose values are those given."""
@@ -291,9 +280,7 @@ def confusion_csv(confusion: np.ndarray, class_names: tuple[str, ...]) -> bytes:
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, str] | None = None) -> None:
     """Write tensors as safetensors, atomically."""
-    write_atomically(
-        path, save({name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()}, about)
-    )
+    write_atomically(path, save({name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()}, about))
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -313,9 +300,7 @@ def read_model_tensors(folder: Path) -> dict[str, Tensor]:
     """The tensors of a run's ``model.safetensors``."""
     path = folder / "model.safetensors"
     if not path.exists():
-        raise InputError(
-            f"{folder} holds no model.safetensors: the run is unfinished or this is no run folder."
-        )
+        raise InputError(f"{folder} holds no model.safetensors: the run is unfinished or this is no run folder.")
     return read_tensors(path)
 
 
@@ -331,9 +316,7 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     """The result of a finished run."""
     path = folder / "metrics.json"
     if not path.exists():
-        raise InputError(
-            f"The run in {folder} is unfinished: continue it with gsmflow train --resume {folder}."
-        )
+        raise InputError(f"The run in {folder} is unfinished: continue it with gsmflow train --resume {folder}.")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -77,9 +77,7 @@ def train(
     for number in range(start, steps):
         epoch, place = divmod(number, epoch_steps)
         if epoch != order_epoch:
-            order = torch.randperm(
-                len(x), generator=generator(x.device, seed, "order", epoch), device=x.device
-            )
+            order = torch.randperm(len(x), generator=generator(x.device, seed, "order", epoch), device=x.device)
             order_epoch = epoch
         for group in optimizer.param_groups:
             group["lr"] = settings.lr * settings.lr_gamma ** (epoch // settings.lr_step)

@@ -165,12 +165,13 @@ def test_weights_survive_a_file(case, tmp_path):
     assert torch.equal(other(x, g, index)[0], flow(x, g, index)[0])
 
 
+@torch.no_grad()
 def test_density_integrates_to_one():
     flow = make_flow(2, blocks=2, std=0.6).double()
     g = torch.tensor([[0.5, -1.0, 1.5]], dtype=torch.float64)
     samples = flow.sample(g, torch.zeros(2000, dtype=torch.long), rng=torch.Generator().manual_seed(0))
     centre, width = samples.mean(0), 6 * samples.std(0)
-    axes = [torch.linspace(float(c - w), float(c + w), 401, dtype=torch.float64) for c, w in zip(centre, width)]
+    axes = [torch.linspace(float(c - w), float(c + w), 401, dtype=torch.float64) for c, w in zip(centre, width, strict=True)]
     cell = (axes[0][1] - axes[0][0]) * (axes[1][1] - axes[1][0])
     grid = torch.cartesian_prod(*axes)
     log_prob = flow.log_prob(grid, g, torch.zeros(len(grid), dtype=torch.long))
@@ -185,7 +186,7 @@ def test_all_that_is_not_the_first_half_is_the_second():
 
 
 def test_log_scale_is_bounded_and_a_published_constant():
-    s = torch.tensor([-1e6, -1.0, 0.0, 1.0, 1e6], dtype=torch.float64)
+    s = torch.tensor([-1e9, -1.0, 0.0, 1.0, 1e9], dtype=torch.float64)
     quarter = 0.636 * torch.pi / 4  # 0.636, not 2/pi
     expected = torch.tensor([-2, -1, 0, 1, 2], dtype=torch.float64) * quarter
     torch.testing.assert_close(log_scale(s, 1.0), expected, rtol=0, atol=1e-6)

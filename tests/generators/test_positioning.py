@@ -9,7 +9,7 @@ from gsmflow.generators.flow import RelativePositioning, find_anchors
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("k", [2, 3, 4, 7, 10, 51])
+@pytest.mark.parametrize("k", [3, 4, 7, 10, 51])
 def test_anchors_are_least_greatest_and_median(k, seed):
     semantics = np.random.default_rng(seed).normal(size=(k, 6)).astype(np.float32)
     sums = cosine_similarity(semantics.astype(np.float64)).sum(1)
@@ -25,9 +25,8 @@ def test_anchors_do_not_depend_on_the_length_of_semantics():
 
 
 def test_anchors_survive_a_row_of_zeros_and_a_single_class():
-    assert find_anchors(torch.tensor([[1.0, 1.0], [0.0, 0.0], [1.0, 0.9]])) == [1, 0, 2] or find_anchors(
-        torch.tensor([[1.0, 1.0], [0.0, 0.0], [1.0, 0.9]])
-    ) == [1, 2, 0]
+    semantics = torch.tensor([[1.0, 1.0], [0.0, 0.0], [1.0, 0.9], [1.0, 0.0]])
+    assert find_anchors(semantics) == [1, 2, 0]
     assert find_anchors(torch.ones(1, 3)) == [0, 0, 0]
 
 
@@ -41,7 +40,6 @@ def test_position_is_the_sum_of_three_rectified_responses():
         weight, bias = response.weight.detach().numpy(), response.bias.detach().numpy()
         expected += np.maximum((semantics.numpy() - anchor) @ weight.T + bias, 0)
     found = position(semantics).detach().numpy()
-    assert (found == 0).any() or (found > 0).all()
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 

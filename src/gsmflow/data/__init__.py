@@ -53,9 +53,7 @@ def load(
     """
     if name in EMBEDDED:
         if features or semantics:
-            raise InputError(
-                f"{name} is embedded and has one set of features and semantics; drop the options."
-            )
+            raise InputError(f"{name} is embedded and has one set of features and semantics; drop the options.")
         return EMBEDDED[name]()
     root = Path("data" if root is None else root)
     folder = root / name
@@ -80,9 +78,7 @@ def load_folder(
         return read_xlsa17(folder, features=features, semantics=semantics, allow_overlap=allow_overlap)
     if is_packed:
         if features or semantics:
-            raise InputError(
-                f"{folder} holds packed files, with one set of features and semantics; drop the options."
-            )
+            raise InputError(f"{folder} holds packed files, with one set of features and semantics; drop the options.")
         return read_packed(folder, allow_overlap=allow_overlap)
     there = ", ".join(sorted(path.name for path in folder.iterdir())[:10]) or "nothing"
     raise InputError(
@@ -94,13 +90,7 @@ def load_folder(
 def missing(name: str, root: Path) -> str:
     """One sentence about a data set that is not there."""
     there = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
-    what = (
-        f"it holds {', '.join(there)}"
-        if there
-        else "it holds no folder"
-        if root.is_dir()
-        else "nor that folder"
-    )
+    what = f"it holds {', '.join(there)}" if there else "it holds no folder" if root.is_dir() else "nor that folder"
     known = find_benchmark(name)
     hint = f"get {name} from {known.source}" if known and known.files else "choose another --data-root"
     return f"There is no data set {name!r} in {root} ({what}); {hint}, or try the embedded 'digits'."

@@ -75,9 +75,7 @@ def check_splits(data: ZeroShotDataset) -> None:
     for split in SPLITS:
         rows = getattr(data, split)
         if rows.ndim != 1 or rows.dtype.kind != "i":
-            raise InputError(
-                f"{data.name}: {split} must be a list of sample indices; found {rows.dtype} {rows.shape}."
-            )
+            raise InputError(f"{data.name}: {split} must be a list of sample indices; found {rows.dtype} {rows.shape}.")
         if not len(rows):
             raise InputError(f"{data.name}: the split {split} is empty; every split needs samples.")
         if rows.min() < 0 or rows.max() >= len(data.features):
@@ -86,9 +84,7 @@ def check_splits(data: ZeroShotDataset) -> None:
                 f"from 1), but there are {len(data.features)} samples."
             )
         if len(np.unique(rows)) < len(rows):
-            raise InputError(
-                f"{data.name}: {len(rows) - len(np.unique(rows))} samples stand twice in {split}."
-            )
+            raise InputError(f"{data.name}: {len(rows) - len(np.unique(rows))} samples stand twice in {split}.")
     for first, second in combinations(SPLITS, 2):
         common = np.intersect1d(getattr(data, first), getattr(data, second))
         if len(common) and not data.allow_overlap:
@@ -157,17 +153,11 @@ def find_warnings(data: ZeroShotDataset) -> list[str]:
     if same:
         found.append(f"{same} classes have the same semantics as another class: they cannot be told apart")
     if (data.semantics == -1).any() and (data.semantics >= 0).any() and data.semantics.min() == -1:
-        found.append(
-            f"{(data.semantics == -1).sum()} entries of the semantics are -1, which often means unknown"
-        )
+        found.append(f"{(data.semantics == -1).sum()} entries of the semantics are -1, which often means unknown")
     if data.allow_overlap:
-        overlap = sum(
-            len(np.intersect1d(getattr(data, a), getattr(data, b))) for a, b in combinations(SPLITS, 2)
-        )
+        overlap = sum(len(np.intersect1d(getattr(data, a), getattr(data, b))) for a, b in combinations(SPLITS, 2))
         twins = sum(len(duplicates(data.features, data.trainval, getattr(data, s))) for s in SPLITS[1:])
-        found.append(
-            f"overlap accepted: {overlap} samples in two splits, {twins} test rows that stand in trainval"
-        )
+        found.append(f"overlap accepted: {overlap} samples in two splits, {twins} test rows that stand in trainval")
     return found
 
 

@@ -51,7 +51,7 @@ STROKES = np.array(
     ],
     dtype=np.float32,
 )
-"""``(10, 17)``: which strokes make each digit, written down from how digits are written before any model was trained."""
+"""``(10, 17)``: which strokes make each digit; written down from how digits are written, before any training."""
 
 
 def digits() -> ZeroShotDataset:

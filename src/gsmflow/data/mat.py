@@ -45,9 +45,7 @@ def read_mat(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = 
         ) from error
     for key in required:
         if key not in content:
-            raise InputError(
-                f"{path} lacks the key {key!r}; it has {', '.join(sorted(present)) or 'no key'}."
-            )
+            raise InputError(f"{path} lacks the key {key!r}; it has {', '.join(sorted(present)) or 'no key'}.")
     return {key: content[key] for key in wanted if key in content}
 
 
@@ -56,9 +54,7 @@ def _read_hdf5(path: Path, wanted: list[str]) -> tuple[dict[str, Any], list[str]
     try:
         import h5py
     except ImportError as error:
-        raise InputError(
-            f"{path} is a MATLAB v7.3 file; to read it: pip install 'gsmflow[mat73]'."
-        ) from error
+        raise InputError(f"{path} is a MATLAB v7.3 file; to read it: pip install 'gsmflow[mat73]'.") from error
 
     def value(file: Any, item: Any) -> np.ndarray:
         array = item[()].T
@@ -89,7 +85,5 @@ def names(cells: np.ndarray | None, count: int) -> tuple[str, ...]:
     """Class names out of a cell array; ``class 1``, ``class 2``, … where there is none."""
     if cells is None:
         return tuple(f"class {k + 1}" for k in range(count))
-    found = [
-        cell.ravel()[0] if isinstance(cell, np.ndarray) and cell.size else cell for cell in cells.ravel()
-    ]
+    found = [cell.ravel()[0] if isinstance(cell, np.ndarray) and cell.size else cell for cell in cells.ravel()]
     return tuple(str(name) for name in found)

@@ -43,9 +43,7 @@ def read_packed(folder: Path, *, name: str | None = None, allow_overlap: bool = 
         seen = np.setdiff1d(np.arange(classes), unseen)
     for what, ids, table in (("seen", seen, seen_pro), ("unseen", unseen, unseen_pro)):
         if len(ids) != len(table):
-            raise InputError(
-                f"{folder}: {len(ids)} {what} classes in label.mat but {len(table)} rows of {what}_pro."
-            )
+            raise InputError(f"{folder}: {len(ids)} {what} classes in label.mat but {len(table)} rows of {what}_pro.")
     if len(train) and (train.min() < 0 or train.max() >= len(seen)):
         raise InputError(
             f"{label_path}: train_idx runs from {train.min() + 1} to {train.max() + 1}, out of range for {len(seen)} "
@@ -58,9 +56,7 @@ def read_packed(folder: Path, *, name: str | None = None, allow_overlap: bool = 
             raise InputError(f"{data_path}: {key} is {data[key].shape}, train_fea {data['train_fea'].shape}.")
     for key, labels in zip(parts, (train, seen_ids, unseen_ids), strict=True):
         if len(data[key]) != len(labels):
-            raise InputError(
-                f"{folder}: {key} has {len(data[key])} rows but label.mat {len(labels)} labels for it."
-            )
+            raise InputError(f"{folder}: {key} has {len(data[key])} rows but label.mat {len(labels)} labels for it.")
     ends = np.cumsum([len(train), len(seen_ids), len(unseen_ids)])
     samples = np.arange(ends[-1])
     return ZeroShotDataset(

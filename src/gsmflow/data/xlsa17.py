@@ -48,9 +48,7 @@ def read_xlsa17(
     features_path, splits_path = folder / f"{features}.mat", folder / f"{semantics}{SUFFIX}"
 
     visual = read_mat(features_path, ("features", "labels"))
-    classes = read_mat(
-        splits_path, ("att", "trainval_loc", "test_seen_loc", "test_unseen_loc"), ("allclasses_names",)
-    )
+    classes = read_mat(splits_path, ("att", "trainval_loc", "test_seen_loc", "test_unseen_loc"), ("allclasses_names",))
     labels = indices(visual["labels"], "labels", features_path)
     x = visual["features"]
     if x.ndim != 2 or len(labels) not in x.shape:
@@ -65,8 +63,7 @@ def read_xlsa17(
             f"{len(class_names)}."
         )
     trainval, test_seen, test_unseen = (
-        indices(classes[key], key, splits_path)
-        for key in ("trainval_loc", "test_seen_loc", "test_unseen_loc")
+        indices(classes[key], key, splits_path) for key in ("trainval_loc", "test_seen_loc", "test_unseen_loc")
     )
     return ZeroShotDataset(
         name or folder.name,

@@ -105,9 +105,7 @@ def decide(
         best_unseen, unseen_at = scores[:, unseen].max(1)
         only_unseen_at = recognizer.unseen_scores(chunk).argmax(1).cpu()
         parts.append((seen_at, unseen_at, best_seen - best_unseen, only_unseen_at))
-    seen_at, unseen_at, margin, only_unseen_at = (
-        torch.cat(part).numpy() for part in zip(*parts, strict=True)
-    )
+    seen_at, unseen_at, margin, only_unseen_at = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
     return Decisions(labels, seen[seen_at], unseen[unseen_at], margin, unseen[only_unseen_at])
 
 
@@ -245,8 +243,7 @@ def measure(of_seen: Decisions, of_unseen: Decisions, num_classes: int, constant
 
     def point(c: float) -> tuple[float, float, float]:
         u, s = (
-            float(np.nanmean(per_class_accuracy(d.predict(c), d.labels, num_classes)))
-            for d in (of_unseen, of_seen)
+            float(np.nanmean(per_class_accuracy(d.predict(c), d.labels, num_classes))) for d in (of_unseen, of_seen)
         )
         return u, s, harmonic_mean(u, s)
 
@@ -280,7 +277,5 @@ def evaluate(
 ) -> Metrics:
     """Decide all test samples and measure."""
     of_seen = decide(recognizer, tests.seen_features, tests.seen_labels, seen, unseen, to_tensor=to_tensor)
-    of_unseen = decide(
-        recognizer, tests.unseen_features, tests.unseen_labels, seen, unseen, to_tensor=to_tensor
-    )
+    of_unseen = decide(recognizer, tests.unseen_features, tests.unseen_labels, seen, unseen, to_tensor=to_tensor)
     return measure(of_seen, of_unseen, len(seen) + len(unseen), constant)

@@ -122,9 +122,7 @@ def published(dataset: ZeroShotDataset, settings: Settings, run: Run, device: to
         best_h, best_state, here = max((one["H"] for one in found()), default=-1.0), None, []
         for softmax_epoch, model in enumerate(fit.models(run, step), 1):
             metrics = fit.test(model, tests)
-            here.append(
-                {"epoch": step / fit.epoch_steps, "softmax_epoch": softmax_epoch, **metrics.headline()}
-            )
+            here.append({"epoch": step / fit.epoch_steps, "softmax_epoch": softmax_epoch, **metrics.headline()})
             if metrics.H > best_h:
                 best_h = metrics.H
                 best_state = {name: tensor.clone() for name, tensor in model.state_dict().items()}

@@ -46,9 +46,7 @@ class Statistics:
     noise: float
 
     @classmethod
-    def of(
-        cls, x: Float[Tensor, "n d"], labels: Int[Tensor, " n"], seen: Int[Tensor, " k"], dims: int
-    ) -> Statistics:
+    def of(cls, x: Float[Tensor, "n d"], labels: Int[Tensor, " n"], seen: Int[Tensor, " k"], dims: int) -> Statistics:
         """Measure features of seen classes, keeping ``dims`` principal directions at most."""
         dims = min(dims, x.shape[1], len(x) - 1)
         mean = x.mean(0)
@@ -57,9 +55,7 @@ class Statistics:
             basis = torch.linalg.eigh(centred.T @ centred)[1].flip(1)[:, :dims]
         else:
             with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
-                torch.manual_seed(
-                    0
-                )  # a randomized method with one fixed start: the same features, the same basis
+                torch.manual_seed(0)  # a randomized method with one fixed start: the same features, the same basis
                 basis = torch.svd_lowrank(centred, q=min(dims + 32, *x.shape), niter=4)[2][:, :dims]
         y = (centred @ basis).double()
         members = F.one_hot(torch.searchsorted(seen, labels), len(seen)).double()
@@ -88,9 +84,7 @@ def kernel_ridge(kernel: Tensor, targets: Tensor, ridge: float) -> tuple[Tensor,
         targets: ``(k, d)``.
         ridge: lambda, in units of the mean diagonal of the kernel.
     """
-    inverse = torch.linalg.inv(
-        kernel + ridge * kernel.diagonal().mean() * torch.eye(len(kernel), dtype=kernel.dtype)
-    )
+    inverse = torch.linalg.inv(kernel + ridge * kernel.diagonal().mean() * torch.eye(len(kernel), dtype=kernel.dtype))
     alpha = inverse @ (targets - targets.mean(0))
     return alpha, alpha / inverse.diagonal()[:, None]
 
@@ -154,9 +148,7 @@ class Gaussian(nn.Module):
                 sphere = torch.eye(dims).double() * found.within.diagonal().mean()
                 within = (1 - shrink) * found.within + shrink * sphere
                 error = widen * (left_out.T @ left_out) / len(left_out)
-                self.factors = torch.stack(
-                    [torch.linalg.cholesky(c) for c in (within, within + error)]
-                ).float()
+                self.factors = torch.stack([torch.linalg.cholesky(c) for c in (within, within + error)]).float()
                 yield {"kernel": kind, "ridge": ridge, "shrink": shrink, "widen": widen}
 
     def _is_unseen(self, classes: Tensor) -> Tensor:
@@ -188,9 +180,7 @@ class Gaussian(nn.Module):
         result = x.new_empty(len(x), len(classes))
         for k, factor in enumerate(self.factors):
             here = kind == k
-            white = torch.linalg.solve_triangular(
-                factor, torch.cat([y, self.centres[classes[here]]]).T, upper=False
-            ).T
+            white = torch.linalg.solve_triangular(factor, torch.cat([y, self.centres[classes[here]]]).T, upper=False).T
             distance = torch.cdist(white[: len(y)], white[len(y) :]).square()
             result[:, here] = -0.5 * (distance + dims * math.log(2 * math.pi)) - factor.diagonal().log().sum()
         return result + outside

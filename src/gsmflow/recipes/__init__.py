@@ -130,9 +130,6 @@ def known_keys(kind: type, hide: str = "", prefix: str = "") -> list[str]:
 def unknown_key(key: str, known: list[str]) -> str:
     """One sentence about an unknown key."""
     last = key.rsplit(".", 1)[-1]
-    near = (
-        difflib.get_close_matches(key, known, 1, 0.6)
-        or [k for k in known if k.rsplit(".", 1)[-1] == last][:1]
-    )
+    near = difflib.get_close_matches(key, known, 1, 0.6) or [k for k in known if k.rsplit(".", 1)[-1] == last][:1]
     hint = f"the nearest known one is {near[0]!r}" if near else f"known are {', '.join(known)}"
     return f"there is no setting {key!r}; {hint}."

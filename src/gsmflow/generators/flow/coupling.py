@@ -91,9 +91,7 @@ class ConditionalAffineCoupling(nn.Module):
 
         return y1, y2, e1.sum(1) + e2.sum(1)
 
-    def inverse(
-        self, y1: Tensor, y2: Tensor, g: Tensor, index: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def inverse(self, y1: Tensor, y2: Tensor, g: Tensor, index: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Map the halves back."""
         s, t = self.subnet1(y1, g, index)
         x2 = unscale_shift(y2, log_scale(s, self.clamp), t)

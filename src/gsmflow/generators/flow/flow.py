@@ -41,18 +41,12 @@ class ConditionalFlow(nn.Module):
         ValueError: if ``dim`` is less than 2 (a coupling needs two halves) or ``blocks`` less than 1.
     """
 
-    def __init__(
-        self, dim: int, dim_condition: int, *, blocks: int = 5, hidden: int = 2048, clamp: float = 1.0
-    ):
+    def __init__(self, dim: int, dim_condition: int, *, blocks: int = 5, hidden: int = 2048, clamp: float = 1.0):
         super().__init__()
         if dim < 2 or blocks < 1:
-            raise ValueError(
-                f"A flow needs at least 2 dimensions and 1 block; found dim={dim}, blocks={blocks}."
-            )
+            raise ValueError(f"A flow needs at least 2 dimensions and 1 block; found dim={dim}, blocks={blocks}.")
         self.dim = dim
-        self.blocks = nn.ModuleList(
-            ConditionalAffineCoupling(dim, dim_condition, hidden, clamp) for _ in range(blocks)
-        )
+        self.blocks = nn.ModuleList(ConditionalAffineCoupling(dim, dim_condition, hidden, clamp) for _ in range(blocks))
         for parameter in self.parameters():  # biases too, as published
             nn.init.normal_(parameter, std=0.01)
 

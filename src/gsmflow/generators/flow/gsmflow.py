@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["GSMFlow", "perturb"]
 
 
-def perturb(
-    x: Float[Tensor, "n d"], pi: float, dropout: float, rng: Rng | None = None
-) -> Float[Tensor, "n d"]:
+def perturb(x: Float[Tensor, "n d"], pi: float, dropout: float, rng: Rng | None = None) -> Float[Tensor, "n d"]:
     """Visual perturbation x + pi * m * N(0, I), against variance decay (GSMFlow, section 3.4).
 
     The mask m of width d is drawn once a batch; a dimension is left out with probability ``dropout``.
