@@ -1,8 +1,9 @@
 """The command line: parse, call, print. Torch is imported by the commands that need it, never for help."""
 
+import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -36,6 +37,8 @@ def main() -> None:
             fail(str(error))
         except KeyboardInterrupt:
             sys.exit(130)
+        except BrokenPipeError:  # the reader of our output is gone, as in `gsmflow ... | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def overview() -> str:
@@ -92,8 +95,8 @@ class TrainArguments:
     """auto, cpu, cuda or mps"""
     quiet: bool = False
     """print the result only"""
-    data: Annotated[DataArguments, arg(name="")] = DataArguments()
-    settings: Annotated[Settings, arg(name="")] = Settings()
+    data: Annotated[DataArguments, arg(name="")] = field(default_factory=DataArguments)
+    settings: Annotated[Settings, arg(name="")] = field(default_factory=Settings)
 
 
 def train(arguments: list[str]) -> None:
@@ -102,9 +105,10 @@ def train(arguments: list[str]) -> None:
     from .recipes import load_recipe, recipe_for
 
     if asked.resume:
-        if len(arguments) > 2 + asked.quiet:
-            raise InputError("--resume reads everything from the run folder; give no other option beside it.")
-        return resume(asked.resume, asked.quiet)
+        if asked != TrainArguments(resume=asked.resume, quiet=asked.quiet):
+            raise InputError("--resume reads everything from the run folder; beside it give --quiet or nothing.")
+        resume(asked.resume, asked.quiet)
+        return
     if asked.dataset is None:
         raise InputError("say which data set: gsmflow train DATASET, for example gsmflow train digits.")
     recipe = load_recipe(asked.recipe or recipe_for(asked.dataset))
@@ -253,12 +257,14 @@ def data(arguments: list[str]) -> None:
 
         from .data.catalog import BENCHMARKS, is_present
 
-        table = Table("name", "classes seen/unseen", "present", "files", "where to get it", show_lines=True)
+        title = f"data root: {data_root}"
+        table = Table("name", "about", "classes seen/unseen", "semantics", "files", "present", title=title)
         for b in BENCHMARKS:
             present = "embedded" if not b.files else "yes" if is_present(b, data_root) else "no"
-            table.add_row(b.name, f"{b.seen}/{b.unseen}", present, "\n".join(b.files), b.source)
+            table.add_row(b.name, b.title, f"{b.seen}/{b.unseen}", b.semantics, "\n".join(b.files), present)
         Console().print(table)
-        print(f"data root: {data_root}")
+        for source in dict.fromkeys(b.source for b in BENCHMARKS if b.files):
+            print(f"{', '.join(b.name for b in BENCHMARKS if b.source == source)}: {source}")
 
     def check(path: Positional[Path], options: Annotated[DataArguments, arg(name="")] = DataArguments()) -> None:
         """Run all checks on a data set and print a summary.

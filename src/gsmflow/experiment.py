@@ -15,7 +15,7 @@ from .errors import InputError
 from .evaluation.metrics import Metrics
 from .evaluation.protocols import PROTOCOLS, SELECTED_ON, Outcome
 from .model import ZeroShotModel
-from .runs import Run, git_revision, read_config, read_model_tensors, versions
+from .runs import Run, git_revision, read_config, read_metrics, read_model_tensors, versions
 from .settings import Settings
 
 __all__ = ["load_model", "pick_device", "train"]
@@ -85,7 +85,7 @@ def describe(dataset: ZeroShotDataset, settings: Settings, protocol: str, outcom
         "protocol": protocol,
         "selected_on": SELECTED_ON[protocol],
         "generator": settings.generator,
-        "recognizer": settings.recognizer,
+        "recognizer": outcome.chosen["recognizer"],
         "seed": settings.seed,
         **metrics_record(outcome.metrics, dataset),
         "chosen": outcome.chosen,
@@ -115,10 +115,10 @@ def metrics_record(metrics: Metrics, dataset: ZeroShotDataset) -> dict[str, Any]
 def load_model(folder: str | Path, device: str = "cpu") -> ZeroShotModel:
     """The model of a finished run."""
     folder = Path(folder)
-    settings = read_config(folder).settings
+    settings, recognizer = read_config(folder).settings, read_metrics(folder)["recognizer"]
     tensors = read_model_tensors(folder)
     try:
-        return ZeroShotModel.from_tensors(tensors, settings).to(pick_device(device))
+        return ZeroShotModel.from_tensors(tensors, settings, recognizer).to(pick_device(device))
     except (KeyError, RuntimeError) as error:
         message = " ".join(str(error).split())[:200]
         raise InputError(

@@ -13,7 +13,7 @@ from .errors import InputError
 from .evaluation.metrics import Metrics, evaluate
 from .generators import Classes, build_generator
 from .model import ZeroShotModel
-from .recognizers import fit_softmax
+from .recognizers import NEEDS, fit_recognizer
 from .runs import Interrupted, Run
 from .scaling import Scaling
 from .seeds import derive
@@ -21,6 +21,9 @@ from .settings import Settings
 from .training import build_optimizer, steps_per_epoch, train
 
 __all__ = ["Fit"]
+
+Judge = Callable[[int, dict[str, Any]], list[dict[str, Any]]]
+"""From a candidate's place and its choice to what was found: one record for each way to recognise with it."""
 
 LOG_STEPS = 20  # losses are read from the device and logged once in so many steps
 
@@ -48,8 +51,39 @@ class Fit:
             self.generator = build_generator(training.dim, self.classes, settings).to(device)
         self.epoch_steps = steps_per_epoch(len(self.x), settings.training.batch)
 
-    def run(self, run: Run, steps: int, judge_at: set[int], judge: Callable[[int], list[dict[str, Any]]]) -> None:
-        """Train for ``steps`` steps; at each step of ``judge_at`` log what ``judge(step)`` finds as a ``judged`` event.
+    @property
+    def is_closed_form(self) -> bool:
+        """Whether the generator is fitted in one go, from a list of candidates, instead of trained step by step."""
+        return hasattr(self.generator, "candidates")
+
+    def judge_candidates(self, run: Run, points: list[int], judge: Judge) -> None:
+        """Let ``judge(place, choice)`` judge every candidate, and log what it finds as ``judged`` events.
+
+        The candidates are the settings listed for a closed form, or the steps ``points`` of training; what has been
+        judged before an interruption is not judged again.
+        """
+        if not self.is_closed_form:
+            self.run(run, points[-1], points, judge)
+            return
+        found = []
+        run.display.begin(self.phase, 0)
+        for place, choice in enumerate(self.generator.candidates(self.x, self.labels)):  # type: ignore[operator]
+            found += judge(place, choice)
+            run.display.show(place + 1, {})
+            run.stop_if_asked()
+        run.log("judged", phase=self.phase, step=0, last=True, found=found)
+
+    def make(self, run: Run, choice: dict[str, Any]) -> int:
+        """Fit the generator as chosen; return the number of steps done."""
+        if self.is_closed_form:
+            self.generator.fit(self.x, self.labels, **choice)  # type: ignore[operator]
+            return 0
+        steps = round(choice["epoch"] * self.epoch_steps)
+        self.run(run, steps, [], lambda place, choice: [])
+        return steps
+
+    def run(self, run: Run, steps: int, points: list[int], judge: Judge) -> None:
+        """Train for ``steps`` steps, and let ``judge`` judge at each of ``points``.
 
         Takes up the saved state where ``run`` has one of this phase; saves the state when asked to stop.
 
@@ -57,7 +91,8 @@ class Fit:
             InputError: if the loss is no longer finite.
             Interrupted: if the run was asked to stop.
         """
-        self.generator.prepare(self.x, self.labels)  # type: ignore[operator]
+        if hasattr(self.generator, "prepare"):
+            self.generator.prepare(self.x, self.labels)  # type: ignore[operator]
         optimizer = build_optimizer(self.generator, self.settings.training)
         start = self.restore(run, optimizer)
         run.display.begin(self.phase, steps)
@@ -78,8 +113,8 @@ class Fit:
                     self.check_losses(losses, step.number)
                     run.log("train", phase=self.phase, step=step.number, **losses)
                     run.display.show(step.number, losses)
-                if step.number in judge_at and not run.events("judged", phase=self.phase, step=step.number):
-                    found = judge(step.number)
+                if step.number in points and not run.events("judged", phase=self.phase, step=step.number):
+                    found = judge(points.index(step.number), {"epoch": step.number / self.epoch_steps})
                     run.log("judged", phase=self.phase, step=step.number, last=step.number == steps, found=found)
                     run.display.begin(self.phase, steps)
                 run.stop_if_asked()
@@ -118,15 +153,34 @@ class Fit:
                 optimizer.state[parameter] = {k: tensors[f"{k}.{name}"].to(parameter.device) for k in keys}
         return run.state["step"]
 
-    def models(self, run: Run, step: int) -> Iterator[ZeroShotModel]:
-        """Fit the recognizer on the generator as it is now; yield the whole model after each of its epochs."""
+    def recognizer_kinds(self) -> list[str]:
+        """The recognizer asked for, or with ``auto`` all that the generator supports.
+
+        Raises:
+            InputError: if the generator does not support the one asked for.
+        """
+        able = [kind for kind, needs in NEEDS.items() if hasattr(self.generator, needs)]
+        asked = self.settings.recognizer
+        if asked != "auto" and asked not in able:
+            raise InputError(
+                f"The generator {self.settings.generator!r} has no {NEEDS[asked]}, which {asked!r} needs: "
+                f"choose --recognizer {' or '.join(able)}."
+            )
+        return able if asked == "auto" else [asked]
+
+    def models(self, run: Run, kind: str, *purpose: int | str) -> Iterator[ZeroShotModel]:
+        """Fit a recognizer on the generator as it is now; yield the whole model after each of its epochs."""
         self.generator.eval()
-        seed = derive(self.seed, "recognizer", step)
-        settings = self.settings.softmax
-        run.display.begin(f"{self.phase}: recognizer", settings.epochs)
-        fitting = fit_softmax(self.generator, self.x, self.labels, self.classes, settings, seed=seed)  # type: ignore[arg-type]
-        for epoch, recognizer in enumerate(fitting, 1):
-            run.display.show(epoch, {})
+        fitting = fit_recognizer(
+            kind,
+            self.generator,
+            self.x,
+            self.labels,
+            self.classes,
+            self.settings,
+            seed=derive(self.seed, "recognizer", *purpose),
+        )
+        for recognizer in fitting:
             yield ZeroShotModel(self.scaling, self.generator, recognizer, self.classes)
             run.stop_if_asked()
         self.generator.train()

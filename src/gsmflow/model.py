@@ -95,15 +95,11 @@ class ZeroShotModel(nn.Module):
             )
 
     @classmethod
-    def from_tensors(cls, tensors: dict[str, Tensor], settings: Settings) -> ZeroShotModel:
-        """Rebuild a model from what ``state_dict`` gave."""
+    def from_tensors(cls, tensors: dict[str, Tensor], settings: Settings, recognizer: str) -> ZeroShotModel:
+        """Rebuild a model from what ``state_dict`` gave, the settings it was made with, and its kind of recognizer."""
         dim = len(tensors["scaling.offset"])
         classes = Classes(tensors["semantics"], tensors["seen"], tensors["unseen"])
-        model = cls(
-            Scaling(dim),
-            build_generator(dim, classes, settings),
-            build_recognizer(settings.recognizer, dim, classes),
-            classes,
-        )
+        generator = build_generator(dim, classes, settings)
+        model = cls(Scaling(dim), generator, build_recognizer(recognizer, dim, classes, generator), classes)
         model.load_state_dict(tensors)
         return model.eval()

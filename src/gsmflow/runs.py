@@ -155,6 +155,7 @@ class Run:
         self.history: list[dict[str, Any]] = []
         self.state: dict[str, Any] = {}
         self.best: dict[str, Tensor] = {}
+        self.best_h = -1.0
         self.signum: int | None = None
         self.state_written, self.state_cost = time.monotonic(), 0.0
 
@@ -220,9 +221,9 @@ class Run:
         self.state_written = time.monotonic()
         self.state_cost = self.state_written - start
 
-    def save_best(self, tensors: dict[str, Tensor]) -> None:
-        """Keep the best model so far."""
-        self.best = tensors
+    def save_best(self, tensors: dict[str, Tensor], h: float) -> None:
+        """Keep the best model so far, which reached ``h``."""
+        self.best, self.best_h = tensors, h
         if self.folder:
             save_tensors(self.folder / "best.safetensors", tensors)
 

@@ -123,10 +123,10 @@ class Settings:
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    generator: Literal["gsmflow"] = "gsmflow"
+    generator: Literal["gsmflow", "gaussian"] = "gsmflow"
     """what learns p(features given semantics)"""
-    recognizer: Literal["softmax"] = "softmax"
-    """what decides the class of a feature vector"""
+    recognizer: Literal["auto", "softmax", "likelihood"] = "softmax"
+    """what decides the class of a feature vector; auto: all that the generator supports, chosen by the protocol"""
     scaling: Literal["minmax", "none"] = "minmax"
     """scaling of the features, fitted on the training samples"""
     seed: int = 0

@@ -171,7 +171,9 @@ def test_density_integrates_to_one():
     g = torch.tensor([[0.5, -1.0, 1.5]], dtype=torch.float64)
     samples = flow.sample(g, torch.zeros(2000, dtype=torch.long), rng=torch.Generator().manual_seed(0))
     centre, width = samples.mean(0), 6 * samples.std(0)
-    axes = [torch.linspace(float(c - w), float(c + w), 401, dtype=torch.float64) for c, w in zip(centre, width, strict=True)]
+    axes = [
+        torch.linspace(float(c - w), float(c + w), 401, dtype=torch.float64) for c, w in zip(centre, width, strict=True)
+    ]
     cell = (axes[0][1] - axes[0][0]) * (axes[1][1] - axes[1][0])
     grid = torch.cartesian_prod(*axes)
     log_prob = flow.log_prob(grid, g, torch.zeros(len(grid), dtype=torch.long))
@@ -205,8 +207,8 @@ def test_every_parameter_starts_small_biases_too():
     flow = ConditionalFlow(dim=128, dim_condition=32, blocks=2, hidden=256)
     for name, parameter in flow.named_parameters():
         n = parameter.numel()
-        assert abs(parameter.mean()) < 5 * 0.01 / n**0.5, name
-        assert parameter.std() == pytest.approx(0.01, rel=5 / (2 * n) ** 0.5), name
+        assert abs(parameter.mean().item()) < 5 * 0.01 / n**0.5, name
+        assert parameter.std().item() == pytest.approx(0.01, rel=5 / (2 * n) ** 0.5), name
 
 
 def test_repr_tells_the_shape_of_the_flow():

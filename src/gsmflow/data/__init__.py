@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import InputError
-from .catalog import find_benchmark
+from .catalog import BENCHMARKS, find
 from .dataset import Provenance, TestSets, TrainingSet, ZeroShotDataset
 from .digits import digits
 from .packed import read_packed
@@ -17,14 +17,18 @@ from .synthetic import synthetic
 from .xlsa17 import read_xlsa17
 
 __all__ = [
+    "BENCHMARKS",
     "Provenance",
     "TestSets",
     "TrainingSet",
     "ZeroShotDataset",
     "digits",
+    "find",
     "load",
     "load_folder",
     "pseudo_unseen",
+    "read_packed",
+    "read_xlsa17",
     "synthetic",
 ]
 
@@ -42,7 +46,7 @@ def load(
     """Load a data set by name.
 
     Args:
-        name: ``digits``, ``synthetic``, or a folder under ``root``, known or not.
+        name: ``digits``, ``synthetic``, or a folder under ``root``, known or not; in any case of letters.
         root: folder that holds the data sets; default ``data``.
         features: which features file, without ``.mat``.
         semantics: which semantics file, without ``_splits.mat``.
@@ -51,27 +55,33 @@ def load(
     Raises:
         InputError: if there is no such data set, its files are damaged, or the data contradict themselves.
     """
-    if name in EMBEDDED:
+    if name.lower() in EMBEDDED:
         if features or semantics:
             raise InputError(f"{name} is embedded and has one set of features and semantics; drop the options.")
-        return EMBEDDED[name]()
+        return EMBEDDED[name.lower()]()
     root = Path("data" if root is None else root)
     folder = root / name
     if not folder.is_dir():
-        raise InputError(missing(name, root))
+        alike = [path for path in folders(root) if path.name.lower() == name.lower()]
+        if len(alike) != 1:
+            raise InputError(missing(name, root))
+        folder = alike[0]
     return load_folder(folder, features=features, semantics=semantics, allow_overlap=allow_overlap)
 
 
 def load_folder(
-    folder: Path, *, features: str | None = None, semantics: str | None = None, allow_overlap: bool = False
+    folder: str | Path, *, features: str | None = None, semantics: str | None = None, allow_overlap: bool = False
 ) -> ZeroShotDataset:
     """Load the data set that a folder holds; its files tell the layout.
 
     A folder with both layouts is read as xlsa17 if features or semantics are asked for, else as packed.
 
     Raises:
-        InputError: if the folder holds neither layout.
+        InputError: if there is no such folder, or it holds neither layout.
     """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"The folder {folder} does not exist.")
     is_packed = (folder / "data.mat").exists() and (folder / "label.mat").exists()
     is_xlsa17 = any(folder.glob("*_splits.mat"))
     if is_xlsa17 and (features or semantics or not is_packed):
@@ -87,10 +97,15 @@ def load_folder(
     )
 
 
+def folders(root: Path) -> list[Path]:
+    """The folders in ``root`` that hold .mat files."""
+    return sorted({path.parent for path in root.glob("*/*.mat")})
+
+
 def missing(name: str, root: Path) -> str:
     """One sentence about a data set that is not there."""
-    there = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
-    what = f"it holds {', '.join(there)}" if there else "it holds no folder" if root.is_dir() else "nor that folder"
-    known = find_benchmark(name)
-    hint = f"get {name} from {known.source}" if known and known.files else "choose another --data-root"
+    there = ", ".join(path.name for path in folders(root)[:10])
+    what = f"data sets there: {there}" if there else "no data set is there" if root.is_dir() else "no such folder"
+    known = find(name)
+    hint = f"get {known.name} from {known.source}" if known else "choose another --data-root"
     return f"There is no data set {name!r} in {root} ({what}); {hint}, or try the embedded 'digits'."

@@ -15,6 +15,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Provenance", "TestSets", "TrainingSet", "ZeroShotDataset"]
 
+ARRAYS = {
+    "features": np.float32,
+    "labels": np.int64,
+    "semantics": np.float32,
+    "trainval": np.int64,
+    "test_seen": np.int64,
+    "test_unseen": np.int64,
+}
+
+
+def convert(array: np.ndarray, dtype: type) -> np.ndarray:
+    """The array in C order and of this type, itself if it is so; as it is if it is of another kind, for the checks."""
+    array = np.asarray(array)
+    return np.require(array, dtype, "C") if np.can_cast(array.dtype, dtype, "same_kind") else array
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -57,8 +72,13 @@ class TrainingSet:
 
     @property
     def dim(self) -> int:
-        """Dimension of the features."""
+        """D, the dimension of the features."""
         return self.features.shape[1]
+
+    @property
+    def semantic_dim(self) -> int:
+        """S, the dimension of the semantics."""
+        return self.semantics.shape[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +99,11 @@ class ZeroShotDataset:
 
     Attributes:
         name: such as ``CUB``.
-        features: ``(N, D)`` float32.
+        features: ``(N, D)`` float32. All arrays are read-only views; they are copied only to change their type.
         labels: ``(N,)`` int64 class ids, which are rows of ``semantics``.
         semantics: ``(K, S)`` float32, one row a class.
         class_names: K names.
-        trainval: sample indices, as are ``test_seen`` and ``test_unseen``.
+        trainval: int64 sample indices counted from 0, as are ``test_seen`` and ``test_unseen``.
         provenance: where the data came from.
         allow_overlap: accept a published file that has samples in two splits.
         warnings: what looks odd but is no error.
@@ -93,9 +113,9 @@ class ZeroShotDataset:
 
     Example:
         >>> import gsmflow
-        >>> gsmflow.load("digits")
-        ZeroShotDataset(digits: 1797 x 64 pixels, 10 x 17 strokes, classes 8 seen / 2 unseen, trainval 1147 / test_seen 286 / test_unseen 364)
-    """  # noqa: E501
+        >>> gsmflow.load("synthetic").unseen
+        array([15, 16, 17, 18, 19])
+    """
 
     name: str
     features: Float[np.ndarray, "n d"]
@@ -110,12 +130,12 @@ class ZeroShotDataset:
     warnings: tuple[str, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
-        check(self)
-        object.__setattr__(self, "warnings", tuple(find_warnings(self)))
-        for name in ("features", "labels", "semantics", "trainval", "test_seen", "test_unseen"):
-            view = getattr(self, name).view()
+        for name, dtype in ARRAYS.items():
+            view = convert(getattr(self, name), dtype).view()
             view.flags.writeable = False
             object.__setattr__(self, name, view)
+        check(self)
+        object.__setattr__(self, "warnings", tuple(find_warnings(self)))
 
     @property
     def seen(self) -> Int[np.ndarray, " ks"]:
@@ -137,6 +157,11 @@ class ZeroShotDataset:
         """D, the dimension of the features."""
         return self.features.shape[1]
 
+    @property
+    def semantic_dim(self) -> int:
+        """S, the dimension of the semantics."""
+        return self.semantics.shape[1]
+
     def training(self) -> TrainingSet:
         """The half that training sees."""
         rows = self.trainval
@@ -152,8 +177,8 @@ class ZeroShotDataset:
     def fingerprint(self) -> str:
         """SHA-256 over all arrays: two data sets with one fingerprint are the same problem."""
         digest = hashlib.sha256()
-        for name in ("features", "labels", "semantics", "trainval", "test_seen", "test_unseen"):
-            array = np.ascontiguousarray(getattr(self, name))
+        for name in ARRAYS:
+            array = getattr(self, name)
             digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
             digest.update(array.data)
         return digest.hexdigest()
@@ -162,7 +187,7 @@ class ZeroShotDataset:
         p = self.provenance
         return (
             f"ZeroShotDataset({self.name}: {len(self.features)} x {self.dim} {p.features}, "
-            f"{self.num_classes} x {self.semantics.shape[1]} {p.semantics}, "
+            f"{self.num_classes} x {self.semantic_dim} {p.semantics}, "
             f"classes {len(self.seen)} seen / {len(self.unseen)} unseen, trainval {len(self.trainval)} / "
             f"test_seen {len(self.test_seen)} / test_unseen {len(self.test_unseen)})"
         )

@@ -9,11 +9,11 @@ import numpy as np
 
 from ..errors import InputError
 
-__all__ = ["indices", "names", "read_mat"]
+__all__ = ["indices", "matrix", "names", "read_mat"]
 
 
-def read_mat(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Read the variables named, as MATLAB shows them.
+def read_mat(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
+    """Read the variables named, and only those, as MATLAB shows them.
 
     Args:
         path: a .mat file.
@@ -23,20 +23,15 @@ def read_mat(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = 
     Raises:
         InputError: if the file is missing, damaged, or lacks a required variable; if it is v7.3 and h5py is missing.
     """
-    import scipy.io
-
     if not path.is_file():
         raise InputError(f"The file {path} does not exist.")
     wanted = [*required, *optional]
     try:
         with path.open("rb") as file:
-            hdf5 = file.read(8) == b"\x89HDF\r\n\x1a\n" or b"MATLAB 7.3" in file.read(116)
-        if hdf5:
-            content, present = _read_hdf5(path, wanted)
-        else:
-            content = scipy.io.loadmat(path, variable_names=wanted)
-            present = [name for name, _, _ in scipy.io.whosmat(path)]
-    except InputError:
+            start = file.read(128)
+        is_hdf5 = start.startswith((b"\x89HDF\r\n\x1a\n", b"MATLAB 7.3"))
+        content, present = (read_hdf5 if is_hdf5 else read_v5)(path, wanted)
+    except (InputError, MemoryError):
         raise
     except Exception as error:  # a damaged file can fail anywhere inside of the reader
         raise InputError(
@@ -46,31 +41,53 @@ def read_mat(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = 
     for key in required:
         if key not in content:
             raise InputError(f"{path} lacks the key {key!r}; it has {', '.join(sorted(present)) or 'no key'}.")
-    return {key: content[key] for key in wanted if key in content}
+    return content
 
 
-def _read_hdf5(path: Path, wanted: list[str]) -> tuple[dict[str, Any], list[str]]:
-    """MATLAB v7.3 is HDF5 with axes in reverse order and cell arrays as references."""
+def read_v5(path: Path, wanted: list[str]) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The variables wanted, and the names of all."""
+    from scipy.io import loadmat, whosmat
+
+    found = loadmat(path, variable_names=wanted)
+    content = {key: found[key] for key in wanted if key in found}
+    for key, value in content.items():
+        if hasattr(value, "toarray"):  # MATLAB sparse
+            content[key] = value.toarray()
+    return content, [name for name, _, _ in whosmat(path)]
+
+
+def read_hdf5(path: Path, wanted: list[str]) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The variables wanted, and the names of all, of a MATLAB v7.3 file."""
     try:
         import h5py
     except ImportError as error:
         raise InputError(f"{path} is a MATLAB v7.3 file; to read it: pip install 'gsmflow[mat73]'.") from error
 
-    def value(file: Any, item: Any) -> np.ndarray:
-        array = item[()].T
-        if array.dtype != object:
-            return array
-        cells = np.empty(array.shape, dtype=object)
-        for place in np.ndindex(array.shape):
-            cell = file[array[place]]
-            codes = cell[()].T
-            is_text = cell.attrs.get("MATLAB_class") == b"char"
-            cells[place] = np.array(["".join(map(chr, codes.ravel()))]) if is_text else codes
-        return cells
-
     with h5py.File(path) as file:
-        present = [key for key in file if not key.startswith("#")]
-        return {key: value(file, file[key]) for key in wanted if key in file}, present
+        present = [key for key in map(str, file) if not key.startswith("#")]
+        return {key: hdf5_value(file, file[key]) for key in wanted if key in file}, present
+
+
+def hdf5_value(file: Any, item: Any) -> np.ndarray:
+    """One variable: axes come in reverse order, cell arrays as references, text as numbers, empty arrays as a shape."""
+    if item.attrs.get("MATLAB_empty"):
+        return np.empty(tuple(int(n) for n in item[()]))
+    array = item[()].T
+    if item.attrs.get("MATLAB_class") == b"char":
+        return np.array(["".join(map(chr, row)) for row in array])
+    if array.dtype != object:
+        return array
+    cells = np.empty(array.shape, dtype=object)
+    for place in np.ndindex(array.shape):
+        cells[place] = hdf5_value(file, file[array[place]])
+    return cells
+
+
+def matrix(array: np.ndarray, what: str, path: Path) -> np.ndarray:
+    """The array itself, if it is a table of real numbers."""
+    if array.ndim != 2 or array.dtype.kind not in "iuf":
+        raise InputError(f"{path}: {what} must be a matrix of numbers; found shape {array.shape} of {array.dtype}.")
+    return array
 
 
 def indices(array: np.ndarray, what: str, path: Path) -> np.ndarray:
@@ -86,4 +103,4 @@ def names(cells: np.ndarray | None, count: int) -> tuple[str, ...]:
     if cells is None:
         return tuple(f"class {k + 1}" for k in range(count))
     found = [cell.ravel()[0] if isinstance(cell, np.ndarray) and cell.size else cell for cell in cells.ravel()]
-    return tuple(str(name) for name in found)
+    return tuple(str(name).strip() for name in found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from ..errors import InputError
@@ -22,7 +24,8 @@ def pseudo_unseen(
     Args:
         training: what may be seen.
         ratio: share of the seen classes that become pseudo-unseen.
-        holdout: share of each other class's samples that become validation-seen, at least one where it has two.
+        holdout: share of each other class's samples that become validation-seen: at least one and never all; a
+            class of a single sample keeps it for training.
         seed: of class and sample choice.
         fold: which of the splits that ``seed`` gives; successive folds take successive classes of one shuffled
             sequence, so that they overlap as little as possible.
@@ -44,11 +47,11 @@ def pseudo_unseen(
     held_out = []
     for k in np.setdiff1d(np.arange(classes), chosen):
         rows = rng.permutation(np.flatnonzero(labels == k))
-        held_out.append(rows[: max(1, round(holdout * len(rows)))] if len(rows) > 1 else rows[:0])
+        held_out.append(rows[: min(max(1, round(holdout * len(rows))), len(rows) - 1)])
     test_seen = np.sort(np.concatenate(held_out))
     if not len(test_seen):
         raise InputError(
-            f"Pseudo-unseen validation needs classes with at least 2 samples, and none of {classes} has: "
+            f"Pseudo-unseen validation needs classes with at least 2 samples, and none of {classes - count} has: "
             "use --protocol published, or get more samples."
         )
     test_unseen = np.flatnonzero(np.isin(labels, chosen))
@@ -68,16 +71,11 @@ def pseudo_unseen(
 
 def walk(classes: int, count: int, seed: int, fold: int) -> np.ndarray:
     """The ``fold``-th run of ``count`` different classes along one endless sequence of shuffles."""
-    sequence = np.concatenate([np.random.default_rng([seed, turn]).permutation(classes) for turn in range(2)])
-    taken: list[int] = []
-    turn, place = 2, 0
+    shuffles = (np.random.default_rng([seed, turn]).permutation(classes) for turn in itertools.count())
+    sequence = itertools.chain.from_iterable(shuffles)
+    taken: set[int] = set()
     for _ in range(fold + 1):
-        taken = []
+        taken = set()
         while len(taken) < count:
-            if place == len(sequence):
-                sequence = np.r_[sequence, np.random.default_rng([seed, turn]).permutation(classes)]
-                turn += 1
-            if sequence[place] not in taken:
-                taken.append(int(sequence[place]))
-            place += 1
-    return np.sort(taken)
+            taken.add(int(next(sequence)))
+    return np.sort(list(taken))

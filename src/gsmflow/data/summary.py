@@ -17,7 +17,7 @@ def summarize(data: ZeroShotDataset) -> dict[str, str]:
         "layout": f"{p.layout} ({', '.join(p.files)})" if p.files else p.layout,
         "classes": f"{data.num_classes}: {len(data.seen)} seen, {len(data.unseen)} unseen",
         "features": f"{p.features}, {data.dim} dimensions, {span(data.features)}",
-        "semantics": f"{p.semantics}, {data.semantics.shape[1]} dimensions, {span(data.semantics)}",
+        "semantics": f"{p.semantics}, {data.semantic_dim} dimensions, {span(data.semantics)}",
     }
     for name, rows in splits.items():
         counts = np.bincount(data.labels[rows])

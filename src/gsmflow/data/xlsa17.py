@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import InputError
 from .dataset import Provenance, ZeroShotDataset
-from .mat import indices, names, read_mat
+from .mat import indices, matrix, names, read_mat
 
 __all__ = ["read_xlsa17"]
 
@@ -43,50 +43,60 @@ def read_xlsa17(
     """
     splits = sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}"))
     others = sorted(path.stem for path in folder.glob("*.mat") if not path.name.endswith(SUFFIX))
-    features = choose(features, "res101", others, "features", folder)
-    semantics = choose(semantics, "att", splits, "semantics", folder)
+    features, features_notes = choose(features, "res101", others, "features", folder)
+    semantics, semantics_notes = choose(semantics, "att", splits, "semantics", folder)
     features_path, splits_path = folder / f"{features}.mat", folder / f"{semantics}{SUFFIX}"
 
-    visual = read_mat(features_path, ("features", "labels"))
-    classes = read_mat(splits_path, ("att", "trainval_loc", "test_seen_loc", "test_unseen_loc"), ("allclasses_names",))
-    labels = indices(visual["labels"], "labels", features_path)
-    x = visual["features"]
-    if x.ndim != 2 or len(labels) not in x.shape:
-        raise InputError(f"{features_path}: features of shape {x.shape} do not fit {len(labels)} labels.")
-    if x.shape[1] == len(labels):
-        x = x.T
-    table = np.ascontiguousarray(classes["att"].T, dtype=np.float32)
-    class_names = names(classes.get("allclasses_names"), len(table))
+    x, labels, layout_notes = read_visual(features_path)
+    locs = ("trainval_loc", "test_seen_loc", "test_unseen_loc")
+    content = read_mat(splits_path, ("att", *locs), ("allclasses_names",))
+    table = matrix(content["att"], "att", splits_path).T
+    class_names = names(content.get("allclasses_names"), len(table))
     if len(class_names) != len(table):
         raise InputError(
-            f"{splits_path}: att of shape {classes['att'].shape} holds {len(table)} classes, allclasses_names "
-            f"{len(class_names)}."
+            f"{splits_path}: att of shape {table.T.shape} holds {len(table)} classes, a column each, but "
+            f"allclasses_names {len(class_names)}."
         )
-    trainval, test_seen, test_unseen = (
-        indices(classes[key], key, splits_path) for key in ("trainval_loc", "test_seen_loc", "test_unseen_loc")
-    )
+    trainval, test_seen, test_unseen = (indices(content[key], key, splits_path) for key in locs)
     return ZeroShotDataset(
         name or folder.name,
-        np.ascontiguousarray(x, dtype=np.float32),
+        x,
         labels,
         table,
         class_names,
         trainval,
         test_seen,
         test_unseen,
-        Provenance("xlsa17", features, semantics, (features_path.name, splits_path.name)),
+        Provenance(
+            "xlsa17",
+            features,
+            semantics,
+            (features_path.name, splits_path.name),
+            (*features_notes, *semantics_notes, *layout_notes),
+        ),
         allow_overlap,
     )
 
 
-def choose(asked: str | None, default: str, there: list[str], what: str, folder: Path) -> str:
-    """The file asked for, the default, or the only one there."""
-    if asked in there:
-        return asked  # type: ignore[return-value]
-    if asked is None and default in there:
-        return default
+def read_visual(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Features (N, D) float32, labels (N,) counted from 0, and notes."""
+    content = read_mat(path, ("features", "labels"))
+    labels = indices(content["labels"], "labels", path)
+    x = matrix(content.pop("features"), "features", path)  # popped: a double array is let go once it is converted
+    if x.shape[1] == len(labels):
+        return np.ascontiguousarray(x.T, dtype=np.float32), labels, []
+    if x.shape[0] == len(labels):
+        note = f"{path.name} holds features as (N, D), where the standard is (D, N)"
+        return np.ascontiguousarray(x, dtype=np.float32), labels, [note]
+    raise InputError(f"{path}: features of shape {x.shape} do not fit {len(labels)} labels; expected (D, N).")
+
+
+def choose(asked: str | None, default: str, there: list[str], what: str, folder: Path) -> tuple[str, list[str]]:
+    """The file asked for, the default, or the only one there; with a note if it is the last."""
+    name = asked or default
+    if name in there:
+        return name, []
     if asked is None and len(there) == 1:
-        return there[0]
-    found = f"there are {', '.join(there)}" if there else "there are none"
-    wanted = f"no {what} {asked or default!r}"
-    raise InputError(f"{folder} holds {wanted}; {found}: choose with --{what}.")
+        return there[0], [f"{what} {there[0]!r} are the only ones there; the default {default!r} is absent"]
+    found = f"there are {', '.join(there)}: choose with --{what}" if there else f"there are none: add {what}"
+    raise InputError(f"{folder} holds no {what} {name!r}; {found}.")

@@ -59,22 +59,21 @@ def judged_steps(settings: Settings, samples: int, fit_samples: int) -> list[int
 
 
 def validated(dataset: ZeroShotDataset, settings: Settings, run: Run, device: torch.device) -> Outcome:
-    """Choose epoch and calibration constant on pseudo-unseen classes, train on all of trainval, read the tests once."""
+    """Choose on pseudo-unseen classes, train on all of trainval with the choices made, read the tests once."""
     training = dataset.training()
     for fold in range(settings.selection.folds):
         judge_fold(training, settings, fold, run, device)
     chosen = choose([event["found"] for event in run.events("judged")])
 
     fit = Fit(training, settings, device, "final")
-    steps = round(chosen["epoch"] * fit.epoch_steps)
-    fit.run(run, steps, set(), lambda step: [])
-    model = last(fit.models(run, steps))
+    steps = fit.make(run, chosen["choice"])
+    model = last(fit.models(run, chosen["recognizer"], steps))
     model.constant.fill_(chosen["constant"])
     return Outcome(model, fit.test(model, dataset.tests(), chosen["constant"]), chosen, test_reads=1)
 
 
 def judge_fold(training: TrainingSet, settings: Settings, fold: int, run: Run, device: torch.device) -> None:
-    """Train on one split into pseudo-seen and pseudo-unseen classes; log what each candidate reaches."""
+    """Fit on one split into pseudo-seen and pseudo-unseen classes; log what each candidate reaches."""
     selection = settings.selection
     phase = f"fold {fold + 1} of {selection.folds}"
     if run.events("judged", phase=phase, last=True):
@@ -82,29 +81,34 @@ def judge_fold(training: TrainingSet, settings: Settings, fold: int, run: Run, d
     share = len(training.unseen) / (len(training.seen) + len(training.unseen))
     ratio = share if selection.ratio is None else selection.ratio
     pseudo = pseudo_unseen(training, ratio=ratio, holdout=selection.holdout, seed=settings.seed, fold=fold)
-    fit = Fit(pseudo.training(), settings, device, phase)
-    points = judged_steps(settings, len(training.labels), len(fit.x))
+    fit, tests = Fit(pseudo.training(), settings, device, phase), pseudo.tests()
+    kinds = fit.recognizer_kinds()
 
-    def judge(step: int) -> list[dict[str, Any]]:
-        metrics = fit.test(last(fit.models(run, step)), pseudo.tests())
-        epoch = step / fit.epoch_steps
-        run.display.say(f"{phase}, epoch {epoch:.0f}: {headline(metrics)}")
-        found = {"candidate": points.index(step), "fold": fold, "epoch": epoch, **metrics.headline()}
-        return [found | {"curve": metrics.curve.thin().to_json()}]
+    def judge(place: int, choice: dict[str, Any]) -> list[dict[str, Any]]:
+        found = []
+        for kind in kinds:
+            metrics = fit.test(last(fit.models(run, kind, place)), tests)
+            if not fit.is_closed_form:
+                run.display.say(f"{phase}, epoch {choice['epoch']:.0f}, {kind}: {headline(metrics)}")
+            found.append({"candidate": place, "choice": choice, "recognizer": kind, "fold": fold, **metrics.headline()})
+            found[-1]["curve"] = metrics.curve.thin().to_json()
+        return found
 
-    fit.run(run, points[-1], set(points), judge)
+    fit.judge_candidates(run, judged_steps(settings, len(training.labels), len(fit.x)), judge)
 
 
 def choose(judged: list[list[dict[str, Any]]]) -> dict[str, Any]:
-    """The candidate and the calibration constant of greatest mean H over the folds."""
-    candidates: dict[int, list[dict[str, Any]]] = {}
+    """The candidate, recognizer and calibration constant of greatest mean H over the folds."""
+    candidates: dict[tuple[int, str], list[dict[str, Any]]] = {}
     for one in chain.from_iterable(judged):
-        candidates.setdefault(one["candidate"], []).append(one)
+        candidates.setdefault((one["candidate"], one["recognizer"]), []).append(one)
 
     def judge(folds: list[dict[str, Any]]) -> dict[str, Any]:
         constant, h = best_constant([Curve.from_json(one["curve"]) for one in folds])
-        epoch = sum(one["epoch"] for one in folds) / len(folds)
-        return {"epoch": epoch, "constant": constant, "validation_H": h}
+        choice = folds[0]["choice"]
+        if "epoch" in choice:  # folds of unequal size stop at slightly unequal shares of an epoch
+            choice = {"epoch": sum(one["choice"]["epoch"] for one in folds) / len(folds)}
+        return {"choice": choice, "recognizer": folds[0]["recognizer"], "constant": constant, "validation_H": h}
 
     return max(map(judge, candidates.values()), key=lambda choice: choice["validation_H"])
 
@@ -113,34 +117,32 @@ def published(dataset: ZeroShotDataset, settings: Settings, run: Run, device: to
     """Evaluate on the test sets while training, softmax epochs included, and keep the best H: selected on test."""
     training, tests = dataset.training(), dataset.tests()
     fit = Fit(training, settings, device, "training")
-    points = judged_steps(settings, len(training.labels), len(fit.x))
+    kinds = fit.recognizer_kinds()
 
     def found() -> list[dict[str, Any]]:
         return [one for event in run.events("judged") for one in event["found"]]
 
-    def judge(step: int) -> list[dict[str, Any]]:
-        best_h, best_state, here = max((one["H"] for one in found()), default=-1.0), None, []
-        for softmax_epoch, model in enumerate(fit.models(run, step), 1):
-            metrics = fit.test(model, tests)
-            here.append({"epoch": step / fit.epoch_steps, "softmax_epoch": softmax_epoch, **metrics.headline()})
-            if metrics.H > best_h:
-                best_h = metrics.H
-                best_state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    def judge(place: int, choice: dict[str, Any]) -> list[dict[str, Any]]:
+        best_h, best_state, here = run.best_h, None, []
+        for kind in kinds:
+            for epoch, model in enumerate(fit.models(run, kind, place), 1):
+                metrics = fit.test(model, tests)
+                here.append({"choice": choice, "recognizer": kind, "recognizer_epoch": epoch, **metrics.headline()})
+                if best_h < metrics.H:
+                    best_h = metrics.H
+                    best_state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         if best_state:
-            run.save_best(best_state)
-        run.display.say(f"epoch {step / fit.epoch_steps:.0f}: best H so far {best_h:.1f} (selected on test)")
+            run.save_best(best_state, best_h)
+        if not fit.is_closed_form:
+            run.display.say(f"epoch {choice['epoch']:.0f}: best H so far {best_h:.1f} (selected on test)")
         return here
 
-    fit.run(run, points[-1], set(points), judge)
+    fit.judge_candidates(run, judged_steps(settings, len(training.labels), len(fit.x)), judge)
     best = max(found(), key=lambda one: one["H"])
-    chosen = {
-        "epoch": best["epoch"],
-        "softmax_epoch": best["softmax_epoch"],
-        "constant": 0.0,
-        "test_H": best["H"],
-    }
-    model = ZeroShotModel.from_tensors(run.load_best(), settings).to(device)
-    return Outcome(model, fit.test(model, tests), chosen, test_reads=len(found()) + 1)
+    chosen = {name: best[name] for name in ("choice", "recognizer", "recognizer_epoch")}
+    model = ZeroShotModel.from_tensors(run.load_best(), settings, best["recognizer"]).to(device)
+    metrics = fit.test(model, tests)
+    return Outcome(model, metrics, chosen | {"constant": 0.0, "test_H": best["H"]}, test_reads=len(found()) + 1)
 
 
 def last(models: Iterator[ZeroShotModel]) -> ZeroShotModel:

@@ -9,11 +9,13 @@ from torch import nn
 from ..settings import Settings
 from .base import Classes, Generator
 from .flow import GSMFlow
+from .gaussian import Gaussian
 
-__all__ = ["GENERATORS", "Classes", "GSMFlow", "Generator", "build_generator"]
+__all__ = ["GENERATORS", "Classes", "GSMFlow", "Gaussian", "Generator", "build_generator"]
 
 GENERATORS: dict[str, Callable[[int, Classes, Settings], nn.Module]] = {
     "gsmflow": lambda dim, classes, settings: GSMFlow(dim, classes, settings.flow),
+    "gaussian": lambda dim, classes, settings: Gaussian(dim, classes, settings.gaussian),
 }
 """To add a generator, write its file and a line here."""
 

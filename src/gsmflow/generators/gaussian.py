@@ -76,8 +76,8 @@ def semantic_kernel(a: Tensor, b: Tensor, kind: str, width: float = 1.0) -> Tens
 def kernel_ridge(kernel: Tensor, targets: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
     r"""Coefficients of kernel ridge regression on centred targets, and its leave-one-out errors.
 
-    With :math:`G = (K + \lambda I)^{-1}`: coefficients :math:`\alpha = G\,(Y - \bar y)`, and the error at row i of a fit
-    without row i is :math:`\alpha_i / G_{ii}` (for the centre of all rows).
+    With :math:`G = (K + \lambda I)^{-1}`: coefficients :math:`\alpha = G\,(Y - \bar y)`, and the error at row i of a
+    fit without row i is :math:`\alpha_i / G_{ii}` (for the centre of all rows).
 
     Args:
         kernel: ``(k, k)``, between the rows.

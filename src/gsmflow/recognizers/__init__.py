@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from ..generators.base import Classes
+from ..settings import Settings
+from .likelihood import Likelihood
 from .softmax import Softmax, fit_softmax
 
-__all__ = ["RECOGNIZERS", "Softmax", "build_recognizer", "fit_softmax"]
+__all__ = ["NEEDS", "RECOGNIZERS", "Likelihood", "Softmax", "build_recognizer", "fit_recognizer", "fit_softmax"]
 
-RECOGNIZERS: dict[str, Callable[[int, Classes], nn.Module]] = {"softmax": Softmax}
+RECOGNIZERS: dict[str, Callable[[int, Classes, Any], nn.Module]] = {
+    "softmax": lambda dim, classes, generator: Softmax(dim, classes),
+    "likelihood": lambda dim, classes, generator: Likelihood(classes, generator),
+}
+"""To add a recognizer, write its file, a line here and one in `NEEDS`."""
+
+NEEDS = {"softmax": "sample", "likelihood": "log_prob"}
+"""The method of a generator without which a recognizer cannot work."""
 
 
-def build_recognizer(kind: str, dim: int, classes: Classes) -> nn.Module:
+def build_recognizer(kind: str, dim: int, classes: Classes, generator: nn.Module) -> nn.Module:
     """An unfitted recognizer, to load weights into."""
-    return RECOGNIZERS[kind](dim, classes)
+    return RECOGNIZERS[kind](dim, classes, generator)
+
+
+def fit_recognizer(
+    kind: str, generator: Any, x: Tensor, labels: Tensor, classes: Classes, settings: Settings, *, seed: int
+) -> Iterator[nn.Module]:
+    """Fit a recognizer on a trained generator; yield it after each of its epochs (one, where there are none)."""
+    if kind == "softmax":
+        yield from fit_softmax(generator, x, labels, classes, settings.softmax, seed=seed)
+    else:
+        yield build_recognizer(kind, x.shape[1], classes, generator)

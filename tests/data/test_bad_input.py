@@ -1,0 +1,197 @@
+"""Every bad input ends in one sentence that says what was found, where, and what to do."""
+
+import re
+
+import numpy as np
+import pytest
+
+from gsmflow.data import load, load_folder
+from gsmflow.errors import InputError
+from tests.data.twins import make_truth, write_packed, write_xlsa17
+
+TRUTH = make_truth()
+
+
+def one_sentence(error: pytest.ExceptionInfo) -> str:
+    text = str(error.value)
+    assert "\n" not in text
+    assert text.endswith(".")
+    assert "Traceback" not in text
+    return text
+
+
+def with_entry(array: np.ndarray, place, value) -> np.ndarray:
+    array = array.copy()
+    array[place] = value
+    return array
+
+
+def column(rows: np.ndarray) -> np.ndarray:
+    return rows[:, None] + 1
+
+
+FEATURES, ATT, LABELS = TRUTH.features.T.astype(float), TRUTH.semantics.T.astype(float), column(TRUTH.labels)
+TRAINVAL, SEEN, UNSEEN = column(TRUTH.trainval), column(TRUTH.test_seen), column(TRUTH.test_unseen)
+
+XLSA17 = {
+    "features lack": ({"features": None}, "res101.mat lacks the key 'features'; it has image_files, labels."),
+    "att lacks": ({"att": None}, "att_splits.mat lacks the key 'att'; it has allclasses_names, original_att, "),
+    "trainval_loc lacks": ({"trainval_loc": None}, "lacks the key 'trainval_loc'"),
+    "NaN in features": (
+        {"features": with_entry(with_entry(FEATURES, (2, 4), np.nan), (3, 9), np.inf)},
+        "2 of 33 rows of features hold 1 NaN and 1 infinite values, the first is row 5 (counted from 1)",
+    ),
+    "NaN in semantics": ({"att": with_entry(ATT, (0, 2), np.nan)}, "1 of 6 rows of semantics hold 1 NaN"),
+    "labels count from 0": ({"labels": LABELS - 1}, "8 labels are out of range for 6 classes of semantics, the first"),
+    "labels beyond the classes": ({"labels": with_entry(LABELS, 7, 9)}, "1 labels are out of range for 6 classes of "),
+    "labels are fractions": ({"labels": LABELS + 0.5}, "labels must hold whole numbers counted from 1"),
+    "labels are NaN": ({"labels": with_entry(LABELS.astype(float), 0, np.nan)}, "labels must hold whole numbers"),
+    "labels are text": ({"labels": np.array(["a", "b"])}, "labels must hold whole numbers"),
+    "one label too few": ({"labels": LABELS[1:]}, "features of shape (7, 33) do not fit 32 labels; expected (D, N)."),
+    "features of three axes": (
+        {"features": np.ones((2, 3, 4))},
+        "features must be a matrix of numbers; found shape (2",
+    ),
+    "features are text": ({"features": np.array(["a", "b"])}, "features must be a matrix of numbers"),
+    "one dimension": ({"features": FEATURES[:1]}, "need 2 dimensions at least, one for each half of a flow; found 1."),
+    "semantics of fewer classes": (
+        {"att": ATT[:, :5]},
+        "att of shape (3, 5) holds 5 classes, a column each, but allclasses_names 6.",
+    ),
+    "semantics of fewer classes, no names": (
+        {"att": ATT[:, :5], "allclasses_names": None},
+        "5 labels are out of range for 5 classes of semantics",
+    ),
+    "zero row": ({"att": ATT * (np.arange(6) != 2)}, "semantics of 1 classes are zero in every entry: mole; give"),
+    "constant row": (
+        {"att": with_entry(with_entry(ATT, (slice(None), 3), 0.5), (slice(None), 5), 1)},
+        "semantics of 2 classes are constant in every entry: bat, cow; give",
+    ),
+    "empty split": ({"test_unseen_loc": np.zeros((0, 1))}, "the split test_unseen is empty"),
+    "split beyond the samples": (
+        {"test_seen_loc": with_entry(SEEN, 0, 34)},
+        "test_seen names sample 34 (counted from ",
+    ),
+    "split counts from 0": ({"trainval_loc": with_entry(TRAINVAL, 0, 0)}, "trainval names sample 0 (counted from 1)"),
+    "sample twice": ({"trainval_loc": np.r_[TRAINVAL, TRAINVAL[:2]]}, "2 entries of trainval repeat a sample"),
+    "sample in two splits": (
+        {"test_seen_loc": np.r_[SEEN, TRAINVAL[3:5]]},
+        f"2 samples are both in trainval and in test_seen, the first is sample {TRAINVAL[3, 0]} (counted from 1)",
+    ),
+    "class both seen and unseen": (
+        {"test_unseen_loc": UNSEEN[1:], "trainval_loc": np.r_[TRAINVAL, UNSEEN[:1]]},
+        "1 classes are both seen (in trainval) and unseen (in test_unseen): ",
+    ),
+    "seen class without training": (
+        {"trainval_loc": TRAINVAL[TRUTH.labels[TRUTH.trainval] != 3]},
+        "1 classes of test_seen have no training sample: bat",
+    ),
+    "equal rows in two splits": (
+        {"features": with_entry(FEATURES, (slice(None), TRUTH.test_unseen[2]), FEATURES[:, TRUTH.trainval[0]])},
+        f"1 feature rows of test_unseen stand in trainval as well, the first is sample {TRUTH.test_unseen[2] + 1} ",
+    ),
+}
+
+PACKED = {
+    "key lacks": ({"seen_pro": None}, "data.mat lacks the key 'seen_pro'; it has attribute, test_seen_fea, "),
+    "labels lack": ({"train_idx": None}, "label.mat lacks the key 'train_idx'"),
+    "dimensions differ": ({"test_seen_fea": np.ones((8, 5))}, "test_seen_fea has 5 columns, train_fea 7; they must"),
+    "semantics differ": ({"unseen_pro": np.ones((2, 9))}, "unseen_pro has 9 columns, seen_pro 3; they must agree."),
+    "rows differ": (
+        {"test_unseen_fea": np.ones((9, 7))},
+        "test_unseen_fea has 9 rows, but label.mat 10 labels for it.",
+    ),
+    "unseen class missing": (
+        {"unseen_pro": np.eye(3)},
+        "test_unseen_idex of label.mat names 2 classes, unseen_pro of data.mat has 3 rows",
+    ),
+    "train_idx holds class ids": (
+        {"train_idx": TRUTH.labels[TRUTH.trainval] + 1},
+        "train_idx runs from 1 to 6, out of range for 4 seen classes",
+    ),
+}
+
+
+@pytest.mark.parametrize("version", ["v5", "v7.3"])
+@pytest.mark.parametrize(("changed", "sentence"), XLSA17.values(), ids=XLSA17)
+def test_xlsa17(tmp_path, changed, sentence, version):
+    if version == "v7.3" and any(value is not None and value.dtype.kind == "U" for value in changed.values()):
+        pytest.skip("the twin writes text as cells")
+    write_xlsa17(tmp_path / "TWIN", TRUTH, version, **changed)
+    with pytest.raises(InputError, match=re.escape(sentence)) as error:
+        load("TWIN", root=tmp_path)
+    assert "TWIN" in one_sentence(error)
+
+
+@pytest.mark.parametrize(("changed", "sentence"), PACKED.values(), ids=PACKED)
+def test_packed(tmp_path, changed, sentence):
+    write_packed(tmp_path / "TWIN", TRUTH, **changed)
+    with pytest.raises(InputError, match=re.escape(sentence)) as error:
+        load("TWIN", root=tmp_path)
+    assert "TWIN" in one_sentence(error)
+
+
+@pytest.mark.parametrize("case", ["sample in two splits", "equal rows in two splits"])
+def test_overlap_can_be_accepted_and_is_said(tmp_path, case):
+    changed, _ = XLSA17[case]
+    write_xlsa17(tmp_path / "TWIN", TRUTH, **changed)
+    with pytest.raises(InputError, match=r"--allow-overlap\.$"):
+        load("TWIN", root=tmp_path)
+    data = load("TWIN", root=tmp_path, allow_overlap=True)
+    assert any(warning.startswith("overlap accepted: ") for warning in data.warnings)
+
+
+@pytest.mark.parametrize("version", ["v5", "v7.3"])
+@pytest.mark.parametrize("size", [0, 60, 700, -1])
+def test_truncated_file(tmp_path, version, size):
+    folder = write_xlsa17(tmp_path, TRUTH, version)
+    path = folder / "res101.mat"
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(InputError, match=r"res101\.mat ") as error:
+        load_folder(folder)
+    assert f"{path.stat().st_size:,} bytes" in one_sentence(error)
+
+
+@pytest.mark.parametrize("content", [b"hello", b"<html>404</html>" * 100, b"PK\x03\x04" + bytes(500)])
+def test_not_a_mat_file(tmp_path, content):
+    folder = write_xlsa17(tmp_path, TRUTH)
+    (folder / "att_splits.mat").write_bytes(content)
+    with pytest.raises(InputError, match=r"att_splits\.mat is not a readable \.mat file") as error:
+        load_folder(folder)
+    one_sentence(error)
+
+
+def test_missing_folder(tmp_path):
+    with pytest.raises(InputError, match=r"no data set 'x' in .*none \(no such folder\); choose another --data-root"):
+        load("x", root=tmp_path / "none")
+    with pytest.raises(InputError, match=r"\(no data set is there\); get APY from https://www\.mpi-inf") as error:
+        load("apy", root=tmp_path)
+    assert "embedded 'digits'" in one_sentence(error)
+    write_packed(tmp_path / "MINE", TRUTH)
+    (tmp_path / "notes").mkdir()
+    with pytest.raises(InputError, match=r"\(data sets there: MINE\); get FLO from https://github\.com/uqzhichen"):
+        load("FLO", root=tmp_path)
+    with pytest.raises(InputError, match=r"The folder .*nowhere does not exist\."):
+        load_folder(tmp_path / "nowhere")
+
+
+def test_folder_of_other_files(tmp_path):
+    with pytest.raises(InputError, match=r"data\.mat with label\.mat; found nothing\."):
+        load_folder(tmp_path)
+    (tmp_path / "features.npy").touch()
+    with pytest.raises(InputError, match=r"found features\.npy\."):
+        load_folder(tmp_path)
+    (tmp_path / "att_splits.mat").touch()
+    with pytest.raises(InputError, match=r"no features 'res101'; there are none: add features\."):
+        load_folder(tmp_path)
+
+
+def test_embedded_data_have_no_choice_of_features():
+    with pytest.raises(InputError, match="digits is embedded"):
+        load("digits", features="res101")
+
+
+def test_packed_files_have_no_choice_of_features(tmp_path):
+    write_packed(tmp_path, TRUTH)
+    with pytest.raises(InputError, match="holds packed files"):
+        load_folder(tmp_path, features="res101")
