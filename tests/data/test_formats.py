@@ -101,9 +101,10 @@ def test_sparse_features(tmp_path):
     assert_same(read_xlsa17(write_xlsa17(tmp_path, truth, features=csc_array(truth.features.T, dtype=float))), truth)
 
 
-def test_class_names_in_a_matrix_of_letters_lose_their_padding(tmp_path):
+@every_version
+def test_class_names_in_a_matrix_of_letters_lose_their_padding(tmp_path, version):
     truth = make_truth()
-    data = read_xlsa17(write_xlsa17(tmp_path, truth, allclasses_names=np.array(truth.class_names)))
+    data = read_xlsa17(write_xlsa17(tmp_path, truth, version, allclasses_names=np.array(truth.class_names)))
     assert data.class_names == truth.class_names
 
 
@@ -175,6 +176,11 @@ def test_the_files_tell_the_layout(tmp_path):
     both = write_xlsa17(packed, make_truth())
     assert load_folder(both).provenance.layout == "packed"
     assert load_folder(both, semantics="att").provenance.layout == "xlsa17"
+
+
+def test_the_folder_one_stands_in_has_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(write_packed(tmp_path / "HERE", make_truth()))
+    assert load("", root=".").name == "HERE"
 
 
 def test_names_match_in_any_case_of_letters(tmp_path):

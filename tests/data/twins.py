@@ -91,6 +91,9 @@ def save_v73(path: Path, content: dict) -> None:
                     cell.attrs["MATLAB_class"] = np.bytes_("char")
                     references[place] = cell.ref
                 file.create_dataset(key, data=references.T).attrs["MATLAB_class"] = np.bytes_("cell")
+            elif value.dtype.kind == "U":
+                codes = np.array([[ord(letter) for letter in row.ljust(value.itemsize // 4)] for row in value])
+                file.create_dataset(key, data=codes.T).attrs["MATLAB_class"] = np.bytes_("char")
             elif value.size == 0:
                 file.create_dataset(key, data=np.array(value.shape, np.uint64)).attrs["MATLAB_empty"] = np.uint8(1)
             else:

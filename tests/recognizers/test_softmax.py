@@ -235,6 +235,6 @@ def test_learns_from_block_after_block(real, classes, monkeypatch):
 
 def test_build_recognizer_makes_one_to_load_weights_into(real, classes):
     fitted = fit(Blobs(), real, classes)
-    empty = build_recognizer("softmax", DIM, classes)
+    empty = build_recognizer("softmax", DIM, classes, nn.Identity())
     empty.load_state_dict(fitted.state_dict())
     assert torch.equal(empty.scores(real[0]), fitted.scores(real[0]))

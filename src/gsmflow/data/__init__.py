@@ -84,12 +84,13 @@ def load_folder(
         raise InputError(f"The folder {folder} does not exist.")
     is_packed = (folder / "data.mat").exists() and (folder / "label.mat").exists()
     is_xlsa17 = any(folder.glob("*_splits.mat"))
+    name = folder.absolute().name  # "." has no name of its own
     if is_xlsa17 and (features or semantics or not is_packed):
-        return read_xlsa17(folder, features=features, semantics=semantics, allow_overlap=allow_overlap)
+        return read_xlsa17(folder, features=features, semantics=semantics, name=name, allow_overlap=allow_overlap)
     if is_packed:
         if features or semantics:
             raise InputError(f"{folder} holds packed files, with one set of features and semantics; drop the options.")
-        return read_packed(folder, allow_overlap=allow_overlap)
+        return read_packed(folder, name=name, allow_overlap=allow_overlap)
     there = ", ".join(sorted(path.name for path in folder.iterdir())[:10]) or "nothing"
     raise InputError(
         f"{folder} holds no data set: expected <features>.mat with <semantics>_splits.mat, or data.mat with label.mat; "

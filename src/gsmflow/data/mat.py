@@ -34,9 +34,10 @@ def read_mat(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = 
     except (InputError, MemoryError):
         raise
     except Exception as error:  # a damaged file can fail anywhere inside of the reader
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
-            f"{path} is not a readable .mat file ({' '.join(str(error).split()) or type(error).__name__}); it has "
-            f"{path.stat().st_size:,} bytes: is it truncated?"
+            f"{path} is not a readable .mat file ({reason}); it has {path.stat().st_size:,} bytes and may be cut off: "
+            "fetch it again."
         ) from error
     for key in required:
         if key not in content:
