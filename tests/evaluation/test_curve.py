@@ -72,7 +72,7 @@ def test_curve_leaves_no_operating_point_out(seed):
 def test_area_of_a_hand_made_case():
     # U, S as the constant rises: 0, 100 | 50, 100 | 50, 50 | 100, 50 | 100, 0
     curve = seen_unseen_curve(*hand_made([1, 3], [0, 2]))
-    assert curve.constants.tolist() == [-1, 0.5, 1.5, 2.5, 4]
+    assert curve.constants.tolist() == [-1, 0.5, 1.5, 2.5, 6]
     assert curve.unseen.tolist() == [0, 50, 50, 100, 100]
     assert curve.seen.tolist() == [100, 100, 50, 50, 0]
     assert curve.harmonic.tolist() == pytest.approx([0, 200 / 3, 50, 200 / 3, 0])

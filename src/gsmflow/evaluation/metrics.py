@@ -166,8 +166,11 @@ class Curve:
 def seen_unseen_curve(of_seen: Decisions, of_unseen: Decisions) -> Curve:
     """Sweep the calibration constant over all margins of test_seen and test_unseen samples."""
     margins = np.unique(np.concatenate([of_seen.margin, of_unseen.margin]))
-    spread = np.r_[1.0, np.diff(margins), 1.0] if len(margins) else np.ones(1)
-    constants = np.r_[margins[0] - spread[0], margins[:-1] + spread[1:-1] / 2, margins[-1] + spread[-1]]
+    low, high = margins[0], margins[-1]
+    if not np.isfinite([low, high]).all():
+        raise ValueError(f"Scores must be finite; the margins run from {low} to {high}.")
+    between = margins[:-1] + np.diff(margins) / 2
+    constants = np.r_[low - max(1.0, abs(low)), between, high + max(1.0, abs(high))]
 
     def share(decisions: Decisions, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Margins of the rightly ranked samples, sorted, with what each adds to the per-class mean."""

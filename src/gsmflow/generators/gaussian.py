@@ -135,7 +135,8 @@ class Gaussian(nn.Module):
 
     def _fitted(self, x: Tensor, labels: Tensor, settings: GaussianSettings) -> Iterator[dict[str, Any]]:
         found = Statistics.of(x, labels, self.seen, settings.dims)
-        self.mean, self.basis, self.noise = found.mean, found.basis, torch.tensor(found.noise)
+        self.mean, self.basis = found.mean, found.basis
+        self.noise = torch.tensor(found.noise, device=x.device)
         semantics = F.normalize(self.semantics.double(), dim=1)
         seen, dims = semantics[self.seen], len(found.within)
         width = float(torch.cdist(seen, seen).square().mean())
@@ -145,7 +146,7 @@ class Gaussian(nn.Module):
             centres[self.seen] = found.class_means
             self.centres = centres.float()
             for shrink, widen in product(settings.shrinks, settings.widens):
-                sphere = torch.eye(dims).double() * found.within.diagonal().mean()
+                sphere = torch.eye(dims).to(found.within) * found.within.diagonal().mean()
                 within = (1 - shrink) * found.within + shrink * sphere
                 error = widen * (left_out.T @ left_out) / len(left_out)
                 self.factors = torch.stack([torch.linalg.cholesky(c) for c in (within, within + error)]).float()

@@ -44,8 +44,8 @@ class Synthesized:
     """An endless shuffled stream of ``samples`` synthesized features a class, of which few are held at once.
 
     While all fit into ``pool_bytes`` they are synthesized once and every pass shuffles them. More are split into
-    equal blocks, each of which is synthesized, passed over ``passes`` times, and dropped: as many distinct features,
-    each met as often, in memory that does not grow with their number.
+    equal blocks, each of which is synthesized, passed over ``passes`` times (less the odd rows of its last pass), and
+    dropped: as many distinct features, each met as often, in memory that does not grow with their number.
     """
 
     def __init__(
@@ -63,12 +63,13 @@ class Synthesized:
         blocks = math.ceil(samples / pool)
         self.block_samples = math.ceil(samples / blocks)
         self.passes = passes if blocks > 1 else math.inf
-        self.generator, self.classes, self.rng = generator, classes, rng
-        self.left = 0.0
+        self.generator, self.classes, self.dim, self.rng = generator, classes, dim, rng
+        self.block, self.left = None, 0.0
 
     def take(self, count: int) -> tuple[Tensor, Tensor]:
         """The next ``count`` synthesized features and their class ids."""
-        if self.left < count:
+        if self.block is None or self.left < count:
+            self.block = None  # before the next one is made: never two at once
             self.block = Shuffled(*self.synthesize(), self.rng)
             self.left = self.passes * len(self.block.x)
         self.left -= count
@@ -77,8 +78,10 @@ class Synthesized:
     def synthesize(self, chunk: int = 4096) -> tuple[Tensor, Tensor]:
         """One block of features, ``block_samples`` a class, generated a chunk at a time."""
         labels = self.classes.repeat_interleave(self.block_samples)
-        x = [self.generator.sample(part, rng=self.rng) for part in labels.split(chunk)]
-        return torch.cat(x), labels
+        x = torch.empty(len(labels), self.dim, device=labels.device)
+        for rows, part in zip(x.split(chunk), labels.split(chunk), strict=True):
+            rows.copy_(self.generator.sample(part, rng=self.rng))
+        return x, labels
 
 
 class Softmax(nn.Module):

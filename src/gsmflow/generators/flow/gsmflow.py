@@ -89,4 +89,4 @@ class GSMFlow(nn.Module):
         """Exact log-density in nats of every row under every class of ``classes``."""
         g = self.position(self.semantics[classes])
         index = torch.zeros(len(x), dtype=torch.long, device=x.device)
-        return torch.stack([self.flow.log_prob(x, g, index + k) for k in range(len(classes))], dim=1)
+        return torch.stack([self.flow.log_prob(x, g[k : k + 1], index) for k in range(len(classes))], dim=1)
