@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 __all__ = [
     "FlowSettings",
     "GaussianSettings",
+    "ResidualSettings",
     "SelectionSettings",
     "Settings",
     "SoftmaxSettings",
@@ -62,6 +63,20 @@ class GaussianSettings:
 
 
 @dataclass(frozen=True)
+class ResidualSettings:
+    """The flow on top of the closed form."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    blocks: int = 4
+    """coupling blocks"""
+    hidden: int = 64
+    """hidden units of each subnet"""
+    pi: float = 0.1
+    """size of the perturbation, in units of the spread within a class"""
+
+
+@dataclass(frozen=True)
 class TrainingSettings:
     """Adam with a step schedule on shuffled full batches."""
 
@@ -108,7 +123,7 @@ class SelectionSettings:
     every: int = 500
     """iterations between two evaluations while the generator trains (the last one is always evaluated)"""
     after: int = 0
-    """iterations before the first evaluation"""
+    """evaluate only after more iterations than this; -1 evaluates the untrained generator too"""
     folds: int = 1
     """pseudo-unseen splits of the seen classes that the validated protocol averages over"""
     ratio: float | None = None
@@ -123,7 +138,7 @@ class Settings:
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    generator: Literal["gsmflow", "gaussian"] = "gsmflow"
+    generator: Literal["gsmflow", "gaussian", "residual-flow"] = "gsmflow"
     """what learns p(features given semantics)"""
     recognizer: Literal["auto", "softmax", "likelihood"] = "softmax"
     """what decides the class of a feature vector; auto: all that the generator supports, chosen by the protocol"""
@@ -132,6 +147,7 @@ class Settings:
     seed: int = 0
     """the same seed on the same machine gives the same numbers"""
     flow: FlowSettings = field(default_factory=FlowSettings)
+    residual: ResidualSettings = field(default_factory=ResidualSettings)
     gaussian: GaussianSettings = field(default_factory=GaussianSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     softmax: SoftmaxSettings = field(default_factory=SoftmaxSettings)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -54,16 +54,15 @@ def judged_steps(settings: Settings, samples: int, fit_samples: int) -> list[int
     whole = steps_per_epoch(samples, settings.training.batch)
     part = steps_per_epoch(fit_samples, settings.training.batch)
     every, after, last = settings.selection.every, settings.selection.after, whole * settings.training.epochs
-    points = [step for step in range(every, last + 1, every) if step > after]
+    points = [step for step in range(0, last + 1, every) if step > after]
     return sorted({round(step * part / whole) for step in points} | {part * settings.training.epochs})
 
 
 def validated(dataset: ZeroShotDataset, settings: Settings, run: Run, device: torch.device) -> Outcome:
     """Choose on pseudo-unseen classes, train on all of trainval with the choices made, read the tests once."""
     training = dataset.training()
-    for fold in range(settings.selection.folds):
-        judge_fold(training, settings, fold, run, device)
-    chosen = choose([event["found"] for event in run.events("judged")])
+    settings = with_closed_form(training, settings, run, device)
+    chosen = choose_on_folds(training, settings, "", run, device)
 
     fit = Fit(training, settings, device, "final")
     steps = fit.make(run, chosen["choice"])
@@ -72,10 +71,31 @@ def validated(dataset: ZeroShotDataset, settings: Settings, run: Run, device: to
     return Outcome(model, fit.test(model, dataset.tests(), chosen["constant"]), chosen, test_reads=1)
 
 
-def judge_fold(training: TrainingSet, settings: Settings, fold: int, run: Run, device: torch.device) -> None:
+def with_closed_form(training: TrainingSet, settings: Settings, run: Run, device: torch.device) -> Settings:
+    """Where the flow stands on the closed form, fix the constants of that first, chosen on the same folds."""
+    if settings.generator != "residual-flow":
+        return settings
+    alone = replace(settings, generator="gaussian", recognizer="likelihood")
+    choice = choose_on_folds(training, alone, "closed form, ", run, device)["choice"]
+    fixed = {f"{name}s": (value,) for name, value in choice.items()}
+    return replace(settings, gaussian=replace(settings.gaussian, **fixed))
+
+
+def choose_on_folds(
+    training: TrainingSet, settings: Settings, stage: str, run: Run, device: torch.device
+) -> dict[str, Any]:
+    """Judge all candidates on all folds, and choose."""
+    phases = [f"{stage}fold {fold + 1} of {settings.selection.folds}" for fold in range(settings.selection.folds)]
+    for fold, phase in enumerate(phases):
+        judge_fold(training, settings, fold, phase, run, device)
+    return choose([event["found"] for phase in phases for event in run.events("judged", phase=phase)])
+
+
+def judge_fold(
+    training: TrainingSet, settings: Settings, fold: int, phase: str, run: Run, device: torch.device
+) -> None:
     """Fit on one split into pseudo-seen and pseudo-unseen classes; log what each candidate reaches."""
     selection = settings.selection
-    phase = f"fold {fold + 1} of {selection.folds}"
     if run.events("judged", phase=phase, last=True):
         return
     share = len(training.unseen) / (len(training.seen) + len(training.unseen))
@@ -116,11 +136,12 @@ def choose(judged: list[list[dict[str, Any]]]) -> dict[str, Any]:
 def published(dataset: ZeroShotDataset, settings: Settings, run: Run, device: torch.device) -> Outcome:
     """Evaluate on the test sets while training, softmax epochs included, and keep the best H: selected on test."""
     training, tests = dataset.training(), dataset.tests()
+    settings = with_closed_form(training, settings, run, device)
     fit = Fit(training, settings, device, "training")
     kinds = fit.recognizer_kinds()
 
     def found() -> list[dict[str, Any]]:
-        return [one for event in run.events("judged") for one in event["found"]]
+        return [one for event in run.events("judged", phase=fit.phase) for one in event["found"]]
 
     def judge(place: int, choice: dict[str, Any]) -> list[dict[str, Any]]:
         best_h, best_state, here = run.best_h, None, []

@@ -8,7 +8,7 @@ from torch import nn
 
 from ..settings import Settings
 from .base import Classes, Generator
-from .flow import GSMFlow
+from .flow import GSMFlow, ResidualFlow
 from .gaussian import Gaussian
 
 __all__ = ["GENERATORS", "Classes", "GSMFlow", "Gaussian", "Generator", "build_generator"]
@@ -16,6 +16,7 @@ __all__ = ["GENERATORS", "Classes", "GSMFlow", "Gaussian", "Generator", "build_g
 GENERATORS: dict[str, Callable[[int, Classes, Settings], nn.Module]] = {
     "gsmflow": lambda dim, classes, settings: GSMFlow(dim, classes, settings.flow),
     "gaussian": lambda dim, classes, settings: Gaussian(dim, classes, settings.gaussian),
+    "residual-flow": lambda dim, classes, settings: ResidualFlow(dim, classes, settings.gaussian, settings.residual),
 }
 """To add a generator, write its file and a line here."""
 

@@ -138,50 +138,76 @@ class Gaussian(nn.Module):
         self.mean, self.basis = found.mean, found.basis
         self.noise = torch.tensor(found.noise, device=x.device)
         semantics = F.normalize(self.semantics.double(), dim=1)
-        seen, dims = semantics[self.seen], len(found.within)
+        seen, sphere = semantics[self.seen], torch.eye(len(found.within)).to(found.within)
         width = float(torch.cdist(seen, seen).square().mean())
         for kind, ridge in product(settings.kernels, settings.ridges):
-            alpha, left_out = kernel_ridge(semantic_kernel(seen, seen, kind, width), found.class_means, ridge)
+            alpha, errors = kernel_ridge(semantic_kernel(seen, seen, kind, width), found.class_means, ridge)
             centres = semantic_kernel(semantics, seen, kind, width) @ alpha + found.class_means.mean(0)
             centres[self.seen] = found.class_means
             self.centres = centres.float()
             for shrink, widen in product(settings.shrinks, settings.widens):
-                sphere = torch.eye(dims).to(found.within) * found.within.diagonal().mean()
-                within = (1 - shrink) * found.within + shrink * sphere
-                error = widen * (left_out.T @ left_out) / len(left_out)
+                within = (1 - shrink) * found.within + shrink * found.within.diagonal().mean() * sphere
+                error = widen * (errors.T @ errors) / len(errors)
                 self.factors = torch.stack([torch.linalg.cholesky(c) for c in (within, within + error)]).float()
                 yield {"kernel": kind, "ridge": ridge, "shrink": shrink, "widen": widen}
 
-    def _is_unseen(self, classes: Tensor) -> Tensor:
+    def is_unseen(self, classes: Tensor) -> Tensor:
+        """1 for an unseen class, else 0: which of the two covariances it has."""
         return torch.isin(classes, self.unseen).long()
+
+    def by_spread(self, rows: Float[Tensor, "n p"], classes: Int[Tensor, " n"], solve: bool) -> Float[Tensor, "n p"]:
+        """Multiply each row by the Cholesky factor of its class, or with ``solve`` by the inverse of that."""
+        result = torch.empty_like(rows)
+        kinds = self.is_unseen(classes)
+        for kind, factor in enumerate(self.factors):
+            part = rows[kinds == kind]
+            result[kinds == kind] = (
+                torch.linalg.solve_triangular(factor, part.T, upper=False).T if solve else part @ factor.T
+            )
+        return result
+
+    def whiten(self, x: Float[Tensor, "n d"], classes: Int[Tensor, " n"]) -> Float[Tensor, "n p"]:
+        """Residuals of features from the means of their classes, in units of their spread."""
+        return self.by_spread((x - self.mean) @ self.basis - self.centres[classes], classes, solve=True)
+
+    def colour(
+        self, u: Float[Tensor, "n p"], classes: Int[Tensor, " n"], *, rng: Rng | None = None
+    ) -> Float[Tensor, "n d"]:
+        """The inverse of `whiten`, with fresh noise in the directions outside of the basis."""
+        inside = self.centres[classes] + self.by_spread(u, classes, solve=False)
+        outside = torch.randn(len(u), len(self.mean), generator=rng, device=u.device) * self.noise.sqrt()
+        outside -= (outside @ self.basis) @ self.basis.T
+        return self.mean + inside @ self.basis.T + outside
+
+    def log_volume(self, label: Tensor) -> Tensor:
+        """Log-determinant of `whiten` for one class."""
+        return -self.factors[self.is_unseen(label)].diagonal().log().sum()
+
+    def log_outside(self, x: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+        """Log-density of the part of each row outside of the basis: isotropic noise, the same for all classes."""
+        rest = len(self.mean) - self.basis.shape[1]
+        if not rest:
+            return x.new_zeros(len(x))
+        centred = x - self.mean
+        lost = (centred.square().sum(1) - (centred @ self.basis).square().sum(1)).clamp(min=0)
+        return -0.5 * (lost / self.noise + rest * torch.log(2 * math.pi * self.noise))
 
     @torch.no_grad()
     def sample(self, classes: Int[Tensor, " n"], *, rng: Rng | None = None) -> Float[Tensor, "n d"]:
         """Generate one feature vector for each entry of ``classes``."""
-        n, (dim, dims) = len(classes), self.basis.shape
-        inner = torch.randn(n, dims, generator=rng, device=self.basis.device)
-        outer = torch.randn(n, dim, generator=rng, device=self.basis.device) * self.noise.sqrt()
-        kind = self._is_unseen(classes)
-        spread = torch.where(kind[:, None] == 0, inner @ self.factors[0].T, inner @ self.factors[1].T)
-        outer -= (outer @ self.basis) @ self.basis.T
-        return self.mean + (self.centres[classes] + spread) @ self.basis.T + outer
+        u = torch.randn(len(classes), self.basis.shape[1], generator=rng, device=self.basis.device)
+        return self.colour(u, classes, rng=rng)
 
     @torch.no_grad()
     def log_prob(self, x: Float[Tensor, "n d"], classes: Int[Tensor, " k"]) -> Float[Tensor, "n k"]:
         """Exact log-density in nats of every row under every class of ``classes``."""
-        centred = x - self.mean
-        y = centred @ self.basis
-        dim, dims = self.basis.shape
-        rest, noise = dim - dims, float(self.noise)
-        outside = 0.0
-        if rest:
-            lost = (centred.square().sum(1) - y.square().sum(1)).clamp(min=0)
-            outside = -0.5 * (lost / noise + rest * math.log(2 * math.pi * noise))[:, None]
-        kind = self._is_unseen(classes)
+        y = (x - self.mean) @ self.basis
         result = x.new_empty(len(x), len(classes))
-        for k, factor in enumerate(self.factors):
-            here = kind == k
-            white = torch.linalg.solve_triangular(factor, torch.cat([y, self.centres[classes[here]]]).T, upper=False).T
+        kinds = self.is_unseen(classes)
+        for kind, factor in enumerate(self.factors):
+            here = kinds == kind
+            points = torch.cat([y, self.centres[classes[here]]]).T
+            white = torch.linalg.solve_triangular(factor, points, upper=False).T
             distance = torch.cdist(white[: len(y)], white[len(y) :]).square()
-            result[:, here] = -0.5 * (distance + dims * math.log(2 * math.pi)) - factor.diagonal().log().sum()
-        return result + outside
+            result[:, here] = -0.5 * (distance + y.shape[1] * math.log(2 * math.pi)) - factor.diagonal().log().sum()
+        return result + self.log_outside(x)[:, None]

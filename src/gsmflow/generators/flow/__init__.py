@@ -4,5 +4,13 @@ from .coupling import ConditionalAffineCoupling
 from .flow import ConditionalFlow
 from .gsmflow import GSMFlow
 from .positioning import RelativePositioning, find_anchors
+from .residual import ResidualFlow
 
-__all__ = ["ConditionalAffineCoupling", "ConditionalFlow", "GSMFlow", "RelativePositioning", "find_anchors"]
+__all__ = [
+    "ConditionalAffineCoupling",
+    "ConditionalFlow",
+    "GSMFlow",
+    "RelativePositioning",
+    "ResidualFlow",
+    "find_anchors",
+]
