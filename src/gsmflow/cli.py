@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro import cli
 from tyro.conf import Positional, arg
@@ -14,6 +14,9 @@ from tyro.extras import subcommand_cli_from_dict
 
 from .errors import InputError
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from .recipes import Recipe
 
 __all__ = ["main"]
 
@@ -102,8 +105,6 @@ class TrainArguments:
 def train(arguments: list[str]) -> None:
     """Train a model on a data set, choose it honestly, test it."""
     asked = cli(TrainArguments, args=arguments, prog="gsmflow train")
-    from .recipes import load_recipe, recipe_for
-
     if asked.resume:
         if asked != TrainArguments(resume=asked.resume, quiet=asked.quiet):
             raise InputError("--resume reads everything from the run folder; beside it give --quiet or nothing.")
@@ -111,43 +112,32 @@ def train(arguments: list[str]) -> None:
         return
     if asked.dataset is None:
         raise InputError("say which data set: gsmflow train DATASET, for example gsmflow train digits.")
-    recipe = load_recipe(asked.recipe or recipe_for(asked.dataset))
-    asked = cli(
-        TrainArguments,
-        args=arguments,
-        prog="gsmflow train",
-        default=replace(TrainArguments(), settings=recipe.settings),
-    )
+    from .recipes import load_recipe, recipe_for
 
+    recipe = load_recipe(asked.recipe or recipe_for(asked.dataset))
+    default = replace(TrainArguments(), settings=recipe.settings)
+    start(asked.dataset, recipe, cli(TrainArguments, args=arguments, prog="gsmflow train", default=default))
+
+
+def start(name: str, recipe: "Recipe", asked: TrainArguments) -> None:
+    """Start a new run."""
     from .data import load
     from .experiment import pick_device
-    from .runs import DataSource, config_here
-
-    options = asked.data
-    dataset = load(
-        asked.dataset,
-        root=options.data_root,
-        features=options.features,
-        semantics=options.semantics,
-        allow_overlap=options.allow_overlap,
-    )
-    source = DataSource(
-        asked.dataset,
-        str(options.data_root),
-        options.features,
-        options.semantics,
-        options.allow_overlap,
-        dataset.fingerprint(),
-    )
-    device = pick_device(asked.device)
-    config = config_here(source, asked.protocol, recipe.name, asked.settings, str(device))
-    folder = asked.out or Path("runs") / f"{dataset.name}-{datetime.now():%Y%m%d-%H%M%S}"
     from .progress import Display
-    from .runs import Run
+    from .runs import DataSource, Run, config_here
 
+    choice = (asked.data.features, asked.data.semantics, asked.data.allow_overlap)
+    dataset = load(name, root=asked.data.data_root, features=choice[0], semantics=choice[1], allow_overlap=choice[2])
+    source = DataSource(name, str(asked.data.data_root), *choice, dataset.fingerprint())
+    config = config_here(source, asked.protocol, recipe.name, asked.settings, str(pick_device(asked.device)))
+    folder = asked.out or Path("runs") / f"{dataset.name}-{datetime.now():%Y%m%d-%H%M%S}"
     with Display(quiet=asked.quiet) as display:
         display.say(f"{dataset!r}")
+        for warning in dataset.warnings:
+            display.say(f"warning: {warning}")
         display.say(f"recipe {recipe.name} ({recipe.source}), protocol {asked.protocol}, seed {asked.settings.seed}")
+        if asked.protocol == "published":
+            display.say("the best evaluation is SELECTED ON TEST, as the published code does")
         go(Run.create(folder, config, display), dataset, config)
 
 

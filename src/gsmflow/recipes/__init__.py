@@ -19,6 +19,7 @@ from ..settings import Settings
 __all__ = ["Recipe", "load_recipe", "read_strictly", "recipe_for", "recipe_names"]
 
 T = TypeVar("T")
+FOLDER = resources.files(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Recipe:
 
 def recipe_names() -> list[str]:
     """The recipes of this package."""
-    names = (entry.name for entry in resources.files(__package__).iterdir())
+    names = (entry.name for entry in FOLDER.iterdir())
     return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
 
@@ -65,7 +66,7 @@ def load_recipe(name: str) -> Recipe:
         InputError: if there is no such recipe, or it holds an unknown key or a wrong value.
     """
     if name.lower() in recipe_names():
-        path = Path(str(resources.files(__package__) / f"{name.lower()}.yaml"))
+        path = Path(str(FOLDER / f"{name.lower()}.yaml"))
     else:
         path = Path(name)
         if path.suffix not in (".yaml", ".yml"):
@@ -123,7 +124,7 @@ def known_keys(kind: type, hide: str = "", prefix: str = "") -> list[str]:
         if name.startswith("__"):
             continue
         inner = prefix if name == hide else f"{prefix}{name}."
-        keys += known_keys(hint, "", inner) if is_dataclass(hint) else [prefix + name]
+        keys += known_keys(hint, "", inner) if isinstance(hint, type) and is_dataclass(hint) else [prefix + name]
     return keys
 
 

@@ -39,6 +39,8 @@ class ResidualFlow(nn.Module):
         settings: sizes of the flow.
     """
 
+    nothing: Tensor
+
     def __init__(
         self,
         dim: int,
