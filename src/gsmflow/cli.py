@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -104,7 +104,9 @@ class TrainArguments:
 
 def train(arguments: list[str]) -> None:
     """Train a model on a data set, choose it honestly, test it."""
-    asked = cli(TrainArguments, args=arguments, prog="gsmflow train")
+    asked, unknown = cli(TrainArguments, args=arguments, prog="gsmflow train", return_unknown_args=True)
+    if unknown:
+        raise InputError(unknown_option(unknown[0]))
     if asked.resume:
         if asked != TrainArguments(resume=asked.resume, quiet=asked.quiet):
             raise InputError("--resume reads everything from the run folder; beside it give --quiet or nothing.")
@@ -112,11 +114,22 @@ def train(arguments: list[str]) -> None:
         return
     if asked.dataset is None:
         raise InputError("say which data set: gsmflow train DATASET, for example gsmflow train digits.")
-    from .recipes import load_recipe, recipe_for
+    from .recipes import check_settings, load_recipe, recipe_for
 
     recipe = load_recipe(asked.recipe or recipe_for(asked.dataset))
     default = replace(TrainArguments(), settings=recipe.settings)
-    start(asked.dataset, recipe, cli(TrainArguments, args=arguments, prog="gsmflow train", default=default))
+    asked = cli(TrainArguments, args=arguments, prog="gsmflow train", default=default)
+    check_settings(asked.settings)
+    start(str(asked.dataset), recipe, asked)
+
+
+def unknown_option(option: str) -> str:
+    """One sentence about an option that does not exist."""
+    from .recipes import known_keys, unknown_key
+
+    known = [f"--{key}" for key in known_keys(Settings)]
+    known += [f"--{field.name.replace('_', '-')}" for kind in (TrainArguments, DataArguments) for field in fields(kind)]
+    return unknown_key(option, known)
 
 
 def start(name: str, recipe: "Recipe", asked: TrainArguments) -> None:
@@ -167,6 +180,9 @@ def go(run: Any, dataset: Any, config: Any) -> None:
             _, record = experiment.train(
                 dataset, config.settings, protocol=config.protocol, device=config.device, run=run
             )
+    except InputError:
+        run.discard_if_empty()
+        raise
     except Interrupted as stop:
         run.display.say(f"Interrupted. Continue with: gsmflow train --resume {run.folder}")
         sys.exit(128 + stop.signum)

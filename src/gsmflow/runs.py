@@ -25,7 +25,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -190,6 +190,13 @@ class Run:
             run.history = [json.loads(line) for line in lines]
             write_atomically(folder / "history.jsonl", "".join(lines).encode())
         return run
+
+    def discard_if_empty(self) -> None:
+        """Remove the folder of a run that ended before anything was learnt."""
+        if self.folder and not self.history:
+            (self.folder / "config.yaml").unlink(missing_ok=True)
+            with suppress(OSError):
+                self.folder.rmdir()
 
     def log(self, event: str, **values: Any) -> None:
         """Add one event to the history."""

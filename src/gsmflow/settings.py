@@ -7,7 +7,9 @@ one (``--training.epochs 20``). Nothing here imports torch, so that help is inst
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Ge, Gt, Interval
 
 __all__ = [
     "FlowSettings",
@@ -20,27 +22,33 @@ __all__ = [
 ]
 
 
+Count = Annotated[int, Ge(1)]
+Positive = Annotated[float, Gt(0)]
+NotNegative = Annotated[float, Ge(0)]
+Share = Annotated[float, Interval(ge=0, lt=1)]
+
+
 @dataclass(frozen=True)
 class FlowSettings:
     """The conditional flow and the three remedies of GSMFlow (Chen et al. 2021)."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    blocks: int = 5
+    blocks: Count = 5
     """conditional affine coupling blocks"""
-    hidden: int = 2048
+    hidden: Count = 2048
     """hidden units of each subnet"""
-    position_dim: int = 1024
+    position_dim: Count = 1024
     """dimension of the relative position g"""
     anchors: Literal["seen", "all"] = "seen"
     """classes among which the three anchors are looked for"""
-    clamp: float = 1.0
+    clamp: Positive = 1.0
     """bound of the log-scale: |e(s)| < clamp * 0.636 * pi/2"""
-    prototype: float = 3.0
+    prototype: NotNegative = 3.0
     """weight of the prototype term"""
-    pi: float = 0.02
+    pi: NotNegative = 0.02
     """size of the visual perturbation"""
-    dropout: float = 0.0
+    dropout: Share = 0.0
     """probability that a dimension is left unperturbed in a batch"""
 
 
@@ -50,15 +58,15 @@ class GaussianSettings:
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    dims: int = 256
+    dims: Count = 256
     """principal directions kept"""
     kernels: tuple[Literal["linear", "rbf"], ...] = ("linear", "rbf")
     """kernels on semantics"""
-    ridges: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+    ridges: tuple[Positive, ...] = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
     """ridge penalties, in units of the kernel's mean diagonal"""
-    shrinks: tuple[float, ...] = (0.02, 0.1, 0.3, 0.6)
+    shrinks: tuple[Share, ...] = (0.02, 0.1, 0.3, 0.6)
     """shrinkage of the within-class covariance towards a sphere"""
-    widens: tuple[float, ...] = (0.0, 0.5, 1.0)
+    widens: tuple[NotNegative, ...] = (0.0, 0.5, 1.0)
     """share of the left-out errors' covariance that is added to unseen classes"""
 
 
@@ -68,11 +76,11 @@ class ResidualSettings:
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    blocks: int = 4
+    blocks: Count = 4
     """coupling blocks"""
-    hidden: int = 64
+    hidden: Count = 64
     """hidden units of each subnet"""
-    pi: float = 0.1
+    pi: NotNegative = 0.1
     """size of the perturbation, in units of the spread within a class"""
 
 
@@ -82,19 +90,19 @@ class TrainingSettings:
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    epochs: int = 300
+    epochs: Count = 300
     """passes over the training samples"""
-    batch: int = 256
+    batch: Count = 256
     """samples a step"""
-    lr: float = 3e-4
+    lr: Positive = 3e-4
     """learning rate of Adam"""
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Share, Share] = (0.9, 0.999)
     """decay rates of Adam"""
-    weight_decay: float = 0.0
+    weight_decay: NotNegative = 0.0
     """L2 penalty inside Adam"""
-    lr_step: int = 15
+    lr_step: Count = 15
     """epochs between two drops of the learning rate"""
-    lr_gamma: float = 1.0
+    lr_gamma: Positive = 1.0
     """factor of each drop"""
 
 
@@ -104,13 +112,13 @@ class SoftmaxSettings:
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    samples: int = 300
+    samples: Count = 300
     """synthesized features an unseen class"""
-    lr: float = 1e-3
+    lr: Positive = 1e-3
     """learning rate of Adam (betas 0.5, 0.999)"""
-    epochs: int = 30
+    epochs: Count = 30
     """passes over real and synthesized features"""
-    batch: int = 1000
+    batch: Count = 1000
     """features a step"""
 
 
@@ -120,15 +128,15 @@ class SelectionSettings:
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    every: int = 500
+    every: Count = 500
     """iterations between two evaluations while the generator trains (the last one is always evaluated)"""
-    after: int = 0
+    after: Annotated[int, Ge(-1)] = 0
     """evaluate only after more iterations than this; -1 evaluates the untrained generator too"""
-    folds: int = 1
+    folds: Count = 1
     """pseudo-unseen splits of the seen classes that the validated protocol averages over"""
-    ratio: float | None = None
+    ratio: Share | None = None
     """share of the seen classes taken as pseudo-unseen; default: the share of unseen among all classes"""
-    holdout: float = 0.2
+    holdout: Share = 0.2
     """share of the remaining samples taken as validation-seen"""
 
 
@@ -144,7 +152,7 @@ class Settings:
     """what decides the class of a feature vector; auto: all that the generator supports, chosen by the protocol"""
     scaling: Literal["minmax", "none"] = "minmax"
     """scaling of the features, fitted on the training samples"""
-    seed: int = 0
+    seed: Annotated[int, Ge(0)] = 0
     """the same seed on the same machine gives the same numbers"""
     flow: FlowSettings = field(default_factory=FlowSettings)
     residual: ResidualSettings = field(default_factory=ResidualSettings)

@@ -7,7 +7,7 @@ A recipe file holds ``about``, ``source``, ``known`` (a checked published result
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal, TypeVar, get_type_hints
 from ..errors import InputError
 from ..settings import Settings
 
-__all__ = ["Recipe", "load_recipe", "read_strictly", "recipe_for", "recipe_names"]
+__all__ = ["Recipe", "check_settings", "load_recipe", "read_strictly", "recipe_for", "recipe_names"]
 
 T = TypeVar("T")
 FOLDER = resources.files(__name__)
@@ -103,7 +103,12 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def _validate(kind: type[T], content: dict[str, Any], path: Path, hide: str = "") -> T:
+def check_settings(settings: Settings) -> None:
+    """Refuse a value that is out of range, wherever it was set."""
+    _validate(Settings, asdict(settings), "the settings")
+
+
+def _validate(kind: type[T], content: dict[str, Any], path: Path | str, hide: str = "") -> T:
     from pydantic import TypeAdapter, ValidationError
 
     try:
