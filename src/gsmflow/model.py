@@ -84,7 +84,7 @@ class ZeroShotModel(nn.Module):
 
     def tensor(self, features: np.ndarray) -> Tensor:
         """Features as a float32 tensor where the model is."""
-        return torch.as_tensor(np.asarray(features, np.float32), device=self.seen.device)
+        return torch.tensor(np.asarray(features, np.float32), device=self.seen.device)
 
     def check_dim(self, dim: int) -> None:
         """Refuse features of another dimension."""
