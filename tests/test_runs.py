@@ -86,9 +86,10 @@ def test_the_saved_model_decides_as_the_one_trained(whole, protocol, tmp_path):
 def test_an_interrupted_run_ends_as_if_nothing_had_happened(whole, tmp_path, monkeypatch, protocol, share):
     """The places asked at cover training in every fold, fitting of the recognizer, and the final training."""
     untouched, asked = whole[protocol]
-    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+    with monkeypatch.context() as patch:
         Stops(patch, 1 + round(share * (asked - 1)))
-        start(tmp_path / "run", protocol=protocol)
+        with pytest.raises(Interrupted):
+            start(tmp_path / "run", protocol=protocol)
     assert not (tmp_path / "run" / "metrics.json").exists()
     go_on(tmp_path / "run", protocol=protocol)
     assert_same_run(tmp_path / "run", untouched)
@@ -112,10 +113,11 @@ def test_a_run_interrupted_again_and_again(whole, tmp_path, monkeypatch, protoco
 @every_protocol
 def test_a_run_killed_between_two_saved_states(whole, tmp_path, monkeypatch, protocol):
     """State is saved after every step; then history goes on, and the process dies without a word."""
-    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+    with monkeypatch.context() as patch:
         patch.setattr(Run, "state_is_due", lambda run: True)
         Stops(patch, whole[protocol][1] // 2)
-        start(tmp_path / "run", protocol=protocol)
+        with pytest.raises(Interrupted):
+            start(tmp_path / "run", protocol=protocol)
     with (tmp_path / "run" / "history.jsonl").open("a") as file:
         file.write(json.dumps({"event": "train", "phase": "later", "step": 7}) + '\n{"event": "tra')
     go_on(tmp_path / "run", protocol=protocol)
@@ -128,9 +130,10 @@ def test_a_closed_form_can_be_interrupted(tmp_path, monkeypatch):
         start(tmp_path / "whole", GAUSSIAN)
     for at in (1, stops.count // 2, stops.count):
         folder = tmp_path / str(at)
-        with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        with monkeypatch.context() as patch:
             Stops(patch, at)
-            start(folder, GAUSSIAN)
+            with pytest.raises(Interrupted):
+                start(folder, GAUSSIAN)
         go_on(folder, GAUSSIAN)
         assert_same_run(folder, tmp_path / "whole")
 
@@ -174,10 +177,11 @@ def test_full_disk_leaves_the_old_file_and_no_temporary_one(tmp_path, monkeypatc
 
 
 def test_a_run_on_a_full_disk_can_be_resumed_when_there_is_room(whole, tmp_path, monkeypatch):
-    with monkeypatch.context() as patch, pytest.raises(InputError, match=r"Could not write .*model\.safetensors"):
-        replace_file = Path.replace
+    replace_file = Path.replace
+    with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", lambda p, to: full_disk() if to.stem == "model" else replace_file(p, to))
-        start(tmp_path / "run")
+        with pytest.raises(InputError, match=r"Could not write .*model\.safetensors"):
+            start(tmp_path / "run")
     assert not list((tmp_path / "run").glob(".*"))
     go_on(tmp_path / "run")
     assert_same_run(tmp_path / "run", whole["validated"][0])

@@ -35,6 +35,9 @@ selection: {every: 2, folds: 2}
 """
 """TINY as a recipe file, for the twins of the file formats."""
 
+TRAIN = ("train", "TWIN", "--recipe", "tiny.yaml", "--device", "cpu", "--quiet")
+"""A command line that trains with it."""
+
 
 def problem(seed: int = 0) -> ZeroShotDataset:
     """Six seen and two unseen classes of twelve samples each."""
@@ -45,7 +48,7 @@ def start(folder: Path, settings: Settings = TINY, protocol: str = "validated", 
     """Train into a new run folder."""
     data = data or problem()
     source = DataSource("synthetic", fingerprint=data.fingerprint())
-    config = config_here(source, protocol, "tiny", settings, "cpu")
+    config = config_here(source, protocol, "tiny", settings, "cpu", 1)
     run = Run.create(folder, config, Display(quiet=True))
     return experiment.train(data, settings, protocol=protocol, device="cpu", run=run)  # type: ignore[arg-type]
 

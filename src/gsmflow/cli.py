@@ -72,9 +72,9 @@ class DataArguments:
 
     data_root: Path = Path("data")
     """folder that holds the data sets"""
-    features: str | None = None
+    features: Annotated[str | None, arg(metavar="STR")] = None
     """features file without .mat, e.g. res101"""
-    semantics: str | None = None
+    semantics: Annotated[str | None, arg(metavar="STR")] = None
     """semantics file without _splits.mat, e.g. att"""
     allow_overlap: bool = False
     """accept a published file that has samples in two splits"""
@@ -84,18 +84,20 @@ class DataArguments:
 class TrainArguments:
     """Train a model on a data set, choose it honestly, test it. Settings start from a recipe."""
 
-    dataset: Positional[str | None] = None
+    dataset: Annotated[Positional[str | None], arg(metavar="DATASET")] = None
     """digits, synthetic, or a folder under --data-root that holds the files"""
-    recipe: str | None = None
+    recipe: Annotated[str | None, arg(metavar="STR")] = None
     """name or .yaml file; default: the data set's own recipe, else 'default'"""
     protocol: Literal["validated", "published"] = "validated"
     """validated: choose on pseudo-unseen classes; published: choose on the TEST sets, as the field's code does"""
-    out: Path | None = None
+    out: Annotated[Path | None, arg(metavar="PATH")] = None
     """run folder; default runs/<dataset>-<time>"""
-    resume: Path | None = None
+    resume: Annotated[Path | None, arg(metavar="PATH")] = None
     """continue the interrupted run in this folder; all else is read from it"""
     device: str = "auto"
     """auto, cpu, cuda or mps"""
+    threads: Annotated[int | None, arg(metavar="INT")] = None
+    """CPU threads; default: all, or one for a small data set; the same number gives the same numbers"""
     quiet: bool = False
     """print the result only"""
     data: Annotated[DataArguments, arg(name="")] = field(default_factory=DataArguments)
@@ -120,6 +122,8 @@ def train(arguments: list[str]) -> None:
     default = replace(TrainArguments(), settings=recipe.settings)
     asked = cli(TrainArguments, args=arguments, prog="gsmflow train", default=default)
     check_settings(asked.settings)
+    if asked.threads is not None and asked.threads < 1:
+        raise InputError(f"--threads must be at least 1; found {asked.threads}.")
     start(str(asked.dataset), recipe, asked)
 
 
@@ -135,14 +139,15 @@ def unknown_option(option: str) -> str:
 def start(name: str, recipe: "Recipe", asked: TrainArguments) -> None:
     """Start a new run."""
     from .data import load
-    from .experiment import pick_device
+    from .experiment import pick_device, pick_threads
     from .progress import Display
     from .runs import DataSource, Run, config_here
 
     choice = (asked.data.features, asked.data.semantics, asked.data.allow_overlap)
     dataset = load(name, root=asked.data.data_root, features=choice[0], semantics=choice[1], allow_overlap=choice[2])
     source = DataSource(name, str(asked.data.data_root), *choice, dataset.fingerprint())
-    config = config_here(source, asked.protocol, recipe.name, asked.settings, str(pick_device(asked.device)))
+    device, threads = str(pick_device(asked.device)), asked.threads or pick_threads(dataset)
+    config = config_here(source, asked.protocol, recipe.name, asked.settings, device, threads)
     folder = asked.out or Path("runs") / f"{dataset.name}-{datetime.now():%Y%m%d-%H%M%S}"
     with Display(quiet=asked.quiet) as display:
         display.say(f"{dataset!r}")

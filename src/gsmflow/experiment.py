@@ -18,7 +18,9 @@ from .model import ZeroShotModel
 from .runs import Run, git_revision, read_config, read_metrics, read_model_tensors, versions
 from .settings import Settings
 
-__all__ = ["load_model", "pick_device", "train"]
+__all__ = ["load_model", "pick_device", "pick_threads", "train"]
+
+SMALL = 10**6  # feature values
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -35,6 +37,11 @@ def pick_device(name: str = "auto") -> torch.device:
         return torch.device(name)
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"There is no device {name!r} here; choose --device auto or cpu.") from error
+
+
+def pick_threads(dataset: ZeroShotDataset) -> int:
+    """As many CPU threads as there are, but one for a small data set, where they would wait for each other."""
+    return 1 if dataset.features.size < SMALL else torch.get_num_threads()
 
 
 def train(

@@ -66,7 +66,7 @@ class Fit:
             self.run(run, points[-1], points, judge)
             return
         found = []
-        run.display.begin(self.phase, 0)
+        run.display.begin(self.phase, self.generator.count)  # type: ignore[arg-type]
         for place, choice in enumerate(self.generator.candidates(self.x, self.labels)):  # type: ignore[operator]
             found += judge(place, choice)
             run.display.show(place + 1, {})

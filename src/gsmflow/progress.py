@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 __all__ = ["Display"]
 
 LINE_EVERY_S = 15.0
+MENTION_EVERY_S = 5.0
 
 
 class Display:
@@ -36,7 +37,7 @@ class Display:
                 refresh_per_second=4,
                 transient=True,
             )
-        self.title, self.total, self.last_line = "", 0, 0.0
+        self.title, self.total, self.last_line, self.last_mention = "", 0, 0.0, 0.0
 
     def __enter__(self) -> Display:
         if self.bar:
@@ -63,6 +64,12 @@ class Display:
         elif time.monotonic() - self.last_line > LINE_EVERY_S:
             self.last_line = time.monotonic()
             self.console.print(f"{self.title}: {done}/{self.total}  {text}", highlight=False)
+
+    def mention(self, line: str) -> None:
+        """One line that stays, unless another was mentioned a moment ago."""
+        if time.monotonic() - self.last_mention > MENTION_EVERY_S:
+            self.last_mention = time.monotonic()
+            self.say(line)
 
     def say(self, line: str) -> None:
         """One line that stays."""

@@ -32,7 +32,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import torch
 import yaml
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -331,7 +330,9 @@ def read_metrics(folder: Path) -> dict[str, Any]:
         raise InputError(f"{path} is not valid JSON: {error}.") from error
 
 
-def config_here(data: DataSource, protocol: str, recipe: str, settings: Settings, device: str) -> RunConfig:
+def config_here(
+    data: DataSource, protocol: str, recipe: str, settings: Settings, device: str, threads: int = 1
+) -> RunConfig:
     """The configuration of a run made here and now."""
     return RunConfig(
         data,
@@ -339,7 +340,7 @@ def config_here(data: DataSource, protocol: str, recipe: str, settings: Settings
         recipe,
         settings,
         device,
-        torch.get_num_threads(),
+        threads,
         versions(),
         git_revision(),
     )

@@ -85,7 +85,7 @@ def test_left_out_errors_are_those_of_a_fit_without_the_row():
 
 
 def test_log_prob_is_that_of_a_normal_in_all_dimensions(problem, fitted):
-    training, x, _, classes = problem
+    _, x, _, classes = problem
     found = fitted.log_prob(x[:7], torch.arange(9))
     for k in range(9):
         mean = fitted.mean.double() + fitted.basis.double() @ fitted.centres[k].double()

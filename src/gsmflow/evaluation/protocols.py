@@ -88,7 +88,10 @@ def choose_on_folds(
     phases = [f"{stage}fold {fold + 1} of {settings.selection.folds}" for fold in range(settings.selection.folds)]
     for fold, phase in enumerate(phases):
         judge_fold(training, settings, fold, phase, run, device)
-    return choose([event["found"] for phase in phases for event in run.events("judged", phase=phase)])
+    chosen = choose([event["found"] for phase in phases for event in run.events("judged", phase=phase)])
+    choice = ", ".join(f"{name} {value}" for name, value in {**chosen["choice"], "by": chosen["recognizer"]}.items())
+    run.display.say(f"{stage}chosen on pseudo-unseen classes: {choice}; validation H {chosen['validation_H']:.1f}")
+    return chosen
 
 
 def judge_fold(
@@ -109,7 +112,7 @@ def judge_fold(
         for kind in kinds:
             metrics = fit.test(last(fit.models(run, kind, place)), tests)
             if not fit.is_closed_form:
-                run.display.say(f"{phase}, epoch {choice['epoch']:.0f}, {kind}: {headline(metrics)}")
+                run.display.mention(f"{phase}, epoch {choice['epoch']:.0f}, {kind}: {headline(metrics)}")
             found.append({"candidate": place, "choice": choice, "recognizer": kind, "fold": fold, **metrics.headline()})
             found[-1]["curve"] = metrics.curve.thin().to_json()
         return found
@@ -158,6 +161,7 @@ def published(dataset: ZeroShotDataset, settings: Settings, run: Run, device: to
             run.display.say(f"epoch {choice['epoch']:.0f}: best H so far {best_h:.1f} (selected on test)")
         return here
 
+    run.best_h = max((one["H"] for one in found()), default=-1.0)
     fit.judge_candidates(run, judged_steps(settings, len(training.labels), len(fit.x)), judge)
     best = max(found(), key=lambda one: one["H"])
     chosen = {name: best[name] for name in ("choice", "recognizer", "recognizer_epoch")}

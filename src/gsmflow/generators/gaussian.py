@@ -124,6 +124,12 @@ class Gaussian(nn.Module):
             self.register_buffer(name, torch.zeros(shape))
         self.register_buffer("factors", torch.eye(dims).repeat(2, 1, 1))
 
+    @property
+    def count(self) -> int:
+        """The number of `candidates`."""
+        s = self.settings
+        return len(s.kernels) * len(s.ridges) * len(s.shrinks) * len(s.widens)
+
     def fit(self, x: Float[Tensor, "n d"], labels: Int[Tensor, " n"], **choice: Any) -> None:
         """Fit with the first of each listed setting, or with those of ``choice``."""
         settings = replace(self.settings, **{f"{name}s": (value,) for name, value in choice.items()})

@@ -1,0 +1,169 @@
+"""The command line: what it writes, what it prints, and how it is interrupted."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gsmflow.cli import COMMANDS
+from gsmflow.runs import read_metrics
+from tests.data.twins import make_truth, write_packed
+from tests.tiny import TRAIN, Stops
+
+HEADLINE = ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC")
+
+
+def numbers_of(table: str) -> list[str]:
+    """The row of numbers of a printed result."""
+    return next(found for line in table.splitlines() if len(found := re.findall(r"\d+\.\d", line)) == len(HEADLINE))
+
+
+@pytest.mark.parametrize("protocol", ["validated", "published"])
+def test_train_then_evaluate(gsmflow, place, protocol):
+    trained = gsmflow(*TRAIN, "--out", "runs/a", "--protocol", protocol, "--seed", 3)
+    assert (trained.code, trained.err) == (0, "")
+    assert trained.out.endswith("run folder: runs/a\n")
+    metrics = read_metrics(place / "runs" / "a")
+    assert (metrics["dataset"], metrics["features"], metrics["semantics"]) == ("TWIN", "res101", "att")
+    assert (metrics["protocol"], metrics["seed"], metrics["generator"]) == (protocol, 3, "gsmflow")
+    assert f"selected on {metrics['selected_on']}" in trained.out
+    expected = [f"{metrics[name]:.1f}" for name in HEADLINE]
+    assert numbers_of(trained.out) == expected
+    again = gsmflow("evaluate", "runs/a")
+    assert (again.code, again.err) == (0, "")
+    assert numbers_of(again.out) == expected
+
+
+def test_overrides_land_in_the_config(gsmflow, place):
+    overrides = ("--training.epochs", 1, "--flow.blocks", 2, "--softmax.lr", "0.5", "--scaling", "none")
+    assert gsmflow(*TRAIN, "--out", "run", *overrides).code == 0
+    config = yaml.safe_load((place / "run" / "config.yaml").read_text())
+    settings = config["settings"]
+    assert (settings["training"]["epochs"], settings["flow"]["blocks"]) == (1, 2)
+    assert (settings["softmax"]["lr"], settings["scaling"]) == (0.5, "none")
+    assert settings["flow"]["hidden"] == 16  # from the recipe
+    assert settings["flow"]["clamp"] == 1.0  # from the defaults
+    assert (config["recipe"], config["data"]["name"], config["data"]["root"]) == ("tiny", "TWIN", "data")
+
+
+def test_progress_is_shown_unless_quiet(gsmflow, place):
+    loud = gsmflow(*TRAIN[:-1], "--out", "a", "--protocol", "published")
+    assert "SELECTED ON TEST" in loud.out + loud.err
+    quiet = gsmflow(*TRAIN, "--out", "b")
+    assert len(quiet.out) < len(loud.out + loud.err)
+
+
+def test_the_run_folder_has_a_name_of_its_own(gsmflow, place):
+    result = gsmflow(*TRAIN)
+    folder = Path(result.out.splitlines()[-1].removeprefix("run folder: "))
+    assert re.fullmatch(r"runs/TWIN-\d{8}-\d{6}", folder.as_posix())
+    assert (place / folder / "metrics.json").exists()
+
+
+def test_interrupt_and_resume(gsmflow, place, run, monkeypatch):
+    with monkeypatch.context() as patch:
+        Stops(patch, 5)
+        stopped = gsmflow(*TRAIN[:-1], "--out", "half")
+    assert stopped.code == 143
+    assert "Continue with: gsmflow train --resume half" in " ".join((stopped.out + stopped.err).split())
+    unfinished = gsmflow("evaluate", "half")
+    assert unfinished.code == 2
+    assert "is unfinished: continue it with gsmflow train --resume half." in unfinished.err
+    assert gsmflow("train", "--resume", "half", "--quiet").code == 0
+    whole, half = read_metrics(run), read_metrics(place / "half")
+    for name in ("seconds", "peak_memory_mb"):
+        del whole[name], half[name]
+    assert half == whole
+    assert (place / "half" / "model.safetensors").read_bytes() == (run / "model.safetensors").read_bytes()
+
+
+SLOWLY = """
+import time
+from gsmflow import cli, runs
+ask = runs.Run.stop_if_asked
+runs.Run.stop_if_asked = lambda run: (time.sleep(0.02), ask(run))
+cli.main()
+"""
+
+
+def test_a_real_signal_stops_a_run_that_can_be_resumed(gsmflow, place):
+    long = ("--training.epochs", "200", "--selection.every", "9999", "--protocol", "published", "--out", "run")
+    arguments = [sys.executable, "-c", SLOWLY, *TRAIN, *long]
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"}) as process:
+        while not (place / "run" / "history.jsonl").exists() and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143, errors
+    assert b"Traceback" not in errors
+    assert (place / "run" / "state.safetensors").exists()
+    assert gsmflow("train", "--resume", "run", "--quiet").code == 0
+    history = [json.loads(line) for line in (place / "run" / "history.jsonl").read_text().splitlines()]
+    assert [event["step"] for event in history if event["event"] == "train"] == list(range(20, 601, 20))
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--help",), ("-h",), *((name, "--help") for name in COMMANDS), ("data", "check", "--help")]
+)
+def test_help(gsmflow, arguments):
+    result = gsmflow(*arguments)
+    assert (result.code, result.err) == (0, "")
+    assert "usage: " in result.out
+    assert result.out.count("\n") > 5
+
+
+def test_help_of_every_command_and_setting(gsmflow):
+    overview, options = gsmflow("--help").out, gsmflow("train", "--help").out
+    for name, command in COMMANDS.items():
+        assert f"  {name}" in overview
+        assert command.__doc__.splitlines()[0] in overview
+    for option in ("--protocol", "--resume", "--data-root", "--flow.blocks", "--selection.folds", "--softmax.samples"):
+        assert option in options
+
+
+def test_version(gsmflow):
+    result = gsmflow("--version")
+    assert re.fullmatch(r"gsmflow \d+\.\d+\.\d+\S*\n", result.out)
+
+
+def test_help_does_not_wait_for_torch():
+    code = "import sys, gsmflow.cli as c; sys.argv = ['gsmflow', 'train', '--help']\ntry: c.main()\nfinally: "
+    code += "assert not {'torch', 'scipy', 'sklearn', 'matplotlib'} & sys.modules.keys()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_data_list(gsmflow, place):
+    write_packed(place / "data" / "FLO", make_truth())
+    result = gsmflow("data", "list")
+    assert (result.code, result.err) == (0, "")
+    for name in ("digits", "synthetic", "AWA1", "AWA2", "APY", "CUB", "SUN", "FLO"):
+        assert name in result.out
+    present = [line for line in result.out.splitlines() if re.search(r"\byes\b", line)]
+    assert len(present) == 1
+    assert "FLO" in present[0]
+
+
+def test_data_check(gsmflow, place):
+    result = gsmflow("data", "check", "data/TWIN")
+    assert (result.code, result.err) == (0, "")
+    assert "all checks passed" in result.out
+    assert "6: 4 seen, 2 unseen" in result.out
+    assert "12 samples of 4 classes" in result.out
+    assert gsmflow("data", "check", "digits").code == 0
+
+
+def test_a_closed_pipe_is_no_error():
+    """As in ``gsmflow data list | head -1``: the reader goes away before the last line is written."""
+    arguments = [sys.executable, "-c", "from gsmflow.cli import main; main()", "data", "list"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode in (0, 1)  # rich ends the process with 1 where it meets the closed pipe
