@@ -220,7 +220,7 @@ def load_again(config: Any, options: DataArguments | None = None) -> Any:
         root=root,
         features=(options and options.features) or source.features,
         semantics=(options and options.semantics) or source.semantics,
-        allow_overlap=source.allow_overlap,
+        allow_overlap=source.allow_overlap or bool(options and options.allow_overlap),
     )
 
 

@@ -59,8 +59,8 @@ class Fit:
     def judge_candidates(self, run: Run, points: list[int], judge: Judge) -> None:
         """Let ``judge(place, choice)`` judge every candidate, and log what it finds as ``judged`` events.
 
-        The candidates are the settings listed for a closed form, or the steps ``points`` of training; what has been
-        judged before an interruption is not judged again.
+        The candidates are the settings listed for a closed form, judged in one go, or the steps ``points`` of training,
+        of which those judged before an interruption are not judged again.
         """
         if not self.is_closed_form:
             self.run(run, points[-1], points, judge)
@@ -72,6 +72,7 @@ class Fit:
             run.display.show(place + 1, {})
             run.stop_if_asked()
         run.log("judged", phase=self.phase, step=0, last=True, found=found)
+        run.save_state(self.phase, 0, {})
 
     def make(self, run: Run, choice: dict[str, Any]) -> int:
         """Fit the generator as chosen; return the number of steps done."""
@@ -146,7 +147,12 @@ class Fit:
             return 0
         tensors = run.state.pop("tensors")
         model = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
-        self.generator.load_state_dict(model)
+        try:
+            self.generator.load_state_dict(model)
+        except RuntimeError as error:
+            raise InputError(
+                f"state.safetensors in {run.folder} does not fit its config.yaml: one was altered; start a new run."
+            ) from error
         for name, parameter in self.generator.named_parameters():
             keys = ("step", "exp_avg", "exp_avg_sq")
             if f"step.{name}" in tensors:

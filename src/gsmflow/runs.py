@@ -26,7 +26,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -88,10 +88,10 @@ class RunConfig:
     protocol: Literal["validated", "published"]
     recipe: str
     settings: Settings
-    device: str = "cpu"
-    threads: int = 1
-    versions: dict[str, str] = field(default_factory=dict)
-    git: str | None = None
+    device: str
+    threads: int
+    versions: dict[str, str]
+    git: str | None
 
 
 def versions() -> dict[str, str]:
@@ -182,11 +182,16 @@ class Run:
         run = cls(folder, display)
         if (folder / "state.safetensors").exists():
             tensors, about = _read_safetensors(folder / "state.safetensors")
+            if "state" not in about:
+                raise InputError(f"{folder / 'state.safetensors'} was not written by gsmflow; start a new run.")
             run.state = json.loads(about["state"]) | {"tensors": tensors}
         if (folder / "history.jsonl").exists():
             lines = (folder / "history.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
             lines = lines[: run.state.get("events", 0)]
-            run.history = [json.loads(line) for line in lines]
+            try:
+                run.history = [json.loads(line) for line in lines]
+            except ValueError as error:
+                raise InputError(f"{folder / 'history.jsonl'} is damaged ({error}); start a new run.") from error
             write_atomically(folder / "history.jsonl", "".join(lines).encode())
         return run
 
@@ -325,13 +330,16 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     if not path.exists():
         raise InputError(f"The run in {folder} is unfinished: continue it with gsmflow train --resume {folder}.")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        metrics = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{path} is not valid JSON: {error}.") from error
+    if not isinstance(metrics, dict) or "recognizer" not in metrics:
+        raise InputError(f"{path} does not hold the metrics of a gsmflow run; it was altered.")
+    return metrics
 
 
 def config_here(
-    data: DataSource, protocol: str, recipe: str, settings: Settings, device: str, threads: int = 1
+    data: DataSource, protocol: str, recipe: str, settings: Settings, device: str, threads: int
 ) -> RunConfig:
     """The configuration of a run made here and now."""
     return RunConfig(

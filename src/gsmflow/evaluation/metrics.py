@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import InputError
+
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
@@ -95,12 +97,21 @@ def decide(
         seen: ids of the seen classes, sorted.
         unseen: ids of the unseen classes, sorted.
         to_tensor: moves a chunk of features to where the recognizer is.
+
+    Raises:
+        InputError: if a score is not finite.
     """
     rows = max(1, CHUNK_SCORES // (len(seen) + len(unseen)))
     parts = []
     for start in range(0, len(x), rows):
         chunk = to_tensor(x[start : start + rows])
         scores = recognizer.scores(chunk).double().cpu()
+        wrong = int((~scores.isfinite()).sum())
+        if wrong:
+            raise InputError(
+                f"Training diverged: {wrong} of {scores.numel()} scores of the recognizer are not finite; lower "
+                "--training.lr or --softmax.lr."
+            )
         best_seen, seen_at = scores[:, seen].max(1)
         best_unseen, unseen_at = scores[:, unseen].max(1)
         only_unseen_at = recognizer.unseen_scores(chunk).argmax(1).cpu()
@@ -167,8 +178,6 @@ def seen_unseen_curve(of_seen: Decisions, of_unseen: Decisions) -> Curve:
     """Sweep the calibration constant over all margins of test_seen and test_unseen samples."""
     margins = np.unique(np.concatenate([of_seen.margin, of_unseen.margin]))
     low, high = margins[0], margins[-1]
-    if not np.isfinite([low, high]).all():
-        raise ValueError(f"Scores must be finite; the margins run from {low} to {high}.")
     between = margins[:-1] + np.diff(margins) / 2
     constants = np.r_[low - max(1.0, abs(low)), between, high + max(1.0, abs(high))]
 
