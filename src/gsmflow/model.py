@@ -49,7 +49,7 @@ class ZeroShotModel(nn.Module):
         self.register_buffer("semantics", classes.semantics)
         self.register_buffer("seen", classes.seen)
         self.register_buffer("unseen", classes.unseen)
-        self.register_buffer("constant", torch.tensor(float(constant), dtype=torch.float64))
+        self.register_buffer("constant", torch.tensor(float(constant)))
 
     @property
     def dim(self) -> int:
@@ -72,9 +72,9 @@ class ZeroShotModel(nn.Module):
             InputError: if the features have another dimension than the model was trained on.
         """
         self.check_dim(features.shape[-1])
-        scores = self.scores(self.tensor(features)).double()
-        scores[:, self.seen] -= self.constant
-        return scores.argmax(1).cpu().numpy()
+        scores = self.scores(self.tensor(features)).cpu().double()
+        scores[:, self.seen.cpu()] -= float(self.constant)
+        return scores.argmax(1).numpy()
 
     @torch.no_grad()
     def generate(self, classes: Int[np.ndarray, " n"], *, rng: torch.Generator | None = None) -> np.ndarray:

@@ -105,7 +105,7 @@ def decide(
     parts = []
     for start in range(0, len(x), rows):
         chunk = to_tensor(x[start : start + rows])
-        scores = recognizer.scores(chunk).double().cpu()
+        scores = recognizer.scores(chunk).cpu().double()
         wrong = int((~scores.isfinite()).sum())
         if wrong:
             raise InputError(

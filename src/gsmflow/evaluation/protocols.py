@@ -68,7 +68,7 @@ def validated(dataset: ZeroShotDataset, settings: Settings, run: Run, device: to
     steps = fit.make(run, chosen["choice"])
     model = last(fit.models(run, chosen["recognizer"], steps))
     model.constant.fill_(chosen["constant"])
-    return Outcome(model, fit.test(model, dataset.tests(), chosen["constant"]), chosen, test_reads=1)
+    return Outcome(model, fit.test(model, dataset.tests(), float(model.constant)), chosen, test_reads=1)
 
 
 def with_closed_form(training: TrainingSet, settings: Settings, run: Run, device: torch.device) -> Settings:

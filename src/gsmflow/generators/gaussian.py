@@ -84,7 +84,7 @@ def kernel_ridge(kernel: Tensor, targets: Tensor, ridge: float) -> tuple[Tensor,
         targets: ``(k, d)``.
         ridge: lambda, in units of the mean diagonal of the kernel.
     """
-    inverse = torch.linalg.inv(kernel + ridge * kernel.diagonal().mean() * torch.eye(len(kernel), dtype=kernel.dtype))
+    inverse = torch.linalg.inv(kernel + ridge * kernel.diagonal().mean() * torch.eye(len(kernel)).to(kernel))
     alpha = inverse @ (targets - targets.mean(0))
     return alpha, alpha / inverse.diagonal()[:, None]
 
