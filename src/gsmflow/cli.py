@@ -156,7 +156,8 @@ def start(name: str, recipe: "Recipe", asked: TrainArguments) -> None:
         display.say(f"recipe {recipe.name} ({recipe.source}), protocol {asked.protocol}, seed {asked.settings.seed}")
         if asked.protocol == "published":
             display.say("the best evaluation is SELECTED ON TEST, as the published code does")
-        go(Run.create(folder, config, display), dataset, config)
+        record = go(Run.create(folder, config, display), dataset, config)
+    print_result(record, folder)
 
 
 def resume(folder: Path, quiet: bool) -> None:
@@ -169,11 +170,12 @@ def resume(folder: Path, quiet: bool) -> None:
     if dataset.fingerprint() != config.data.fingerprint:
         raise InputError(f"The data of {folder} have changed since the run began; start a new run.")
     with Display(quiet=quiet) as display:
-        go(Run.resume(folder, display), dataset, config)
+        record = go(Run.resume(folder, display), dataset, config)
+    print_result(record, folder)
 
 
-def go(run: Any, dataset: Any, config: Any) -> None:
-    """Run an experiment until it is finished or interrupted, and print its result."""
+def go(run: Any, dataset: Any, config: Any) -> dict[str, Any]:
+    """Run an experiment to its end; leave the program where it is interrupted."""
     import torch
 
     from . import experiment
@@ -191,12 +193,11 @@ def go(run: Any, dataset: Any, config: Any) -> None:
     except Interrupted as stop:
         run.display.say(f"Interrupted. Continue with: gsmflow train --resume {run.folder}")
         sys.exit(128 + stop.signum)
-    print_result(record)
-    print(f"run folder: {run.folder}")
+    return record
 
 
-def print_result(record: dict[str, Any]) -> None:
-    """The headline table, with the protocol by which it was made."""
+def print_result(record: dict[str, Any], folder: Path) -> None:
+    """The headline table, with what the model was selected on, and where the run lies."""
     from rich.console import Console
     from rich.table import Table
 
@@ -207,6 +208,7 @@ def print_result(record: dict[str, Any]) -> None:
         table.add_column(name, justify="right")
     table.add_row(*(f"{record[name]:.1f}" for name in names))
     Console().print(table)
+    print(f"run folder: {folder}")
 
 
 def load_again(config: Any, options: DataArguments | None = None) -> Any:
@@ -249,7 +251,7 @@ def evaluate(arguments: list[str]) -> None:
         if dataset.fingerprint() != config.data.fingerprint:
             print("gsmflow: these are not the data that the run was made on.", file=sys.stderr)
         metrics = evaluate(model, dataset.tests(), dataset.seen, dataset.unseen, constant=float(model.constant))
-        print_result(before | metrics.headline())
+        print_result(before | metrics.headline(), folder)
 
     cli(command, args=arguments, prog="gsmflow evaluate")
 
@@ -287,16 +289,11 @@ def data(arguments: list[str]) -> None:
         from rich.console import Console
         from rich.table import Table
 
-        from .data import load
+        from .data import load, load_folder
         from .data.summary import summarize
 
-        dataset = load(
-            path.name,
-            root=path.parent,
-            features=options.features,
-            semantics=options.semantics,
-            allow_overlap=options.allow_overlap,
-        )
+        choice = {"features": options.features, "semantics": options.semantics, "allow_overlap": options.allow_overlap}
+        dataset = load_folder(path, **choice) if path.is_dir() else load(path.name, root=path.parent, **choice)
         table = Table("what", "value", title=f"{dataset.name}: all checks passed", title_justify="left")
         for key, value in summarize(dataset).items():
             table.add_row(key, str(value))
