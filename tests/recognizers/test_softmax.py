@@ -238,3 +238,15 @@ def test_build_recognizer_makes_one_to_load_weights_into(real, classes):
     empty = build_recognizer("softmax", DIM, classes, nn.Identity())
     empty.load_state_dict(fitted.state_dict())
     assert torch.equal(empty.scores(real[0]), fitted.scores(real[0]))
+
+
+def test_a_block_is_dropped_before_the_next_one_is_made():
+    class Watching(Numbers):
+        def sample(self, classes, *, rng):
+            assert stream.block is None
+            return super().sample(classes, rng=rng)
+
+    stream = Synthesized(Watching(), UNSEEN, 40, DIM, seeded(0), passes=1, pool_bytes=10 * 3 * DIM * 4)
+    for _ in range(12):
+        stream.take(10)
+    assert stream.generator.given > 30
