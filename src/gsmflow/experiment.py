@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from pathlib import Path
@@ -134,7 +133,11 @@ def load_model(folder: str | Path, device: str = "cpu") -> ZeroShotModel:
         ) from error
 
 
-def peak_memory_mb() -> float:
-    """Peak resident memory of this process so far, in MB (2**20 bytes)."""
+def peak_memory_mb() -> float | None:
+    """Peak resident memory of this process so far, in MB (2**20 bytes); None on a system that does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)

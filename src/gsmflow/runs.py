@@ -101,10 +101,18 @@ def versions() -> dict[str, str]:
 
 
 def git_revision() -> str | None:
-    """The revision of the source tree that gsmflow runs from, with ``-dirty``, or None where there is none."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    """The revision of the source tree that gsmflow runs from, with ``-dirty``; None where it is installed otherwise."""
+    here = Path(__file__)
+
+    def git(*command: str) -> str:
+        run = subprocess.run(
+            ["git", "-C", here.parent, *command], capture_output=True, text=True, check=True, timeout=5
+        )
+        return run.stdout.strip()
+
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip() or None
+        git("ls-files", "--error-unmatch", here.name)  # else it is another project's revision
+        return git("describe", "--always", "--dirty", "--abbrev=12")
     except (OSError, subprocess.SubprocessError):
         return None
 
