@@ -186,7 +186,12 @@ class Fit:
             self.settings,
             seed=derive(self.seed, "recognizer", *purpose),
         )
-        for recognizer in fitting:
+        takes_long = kind == "softmax"
+        if takes_long:
+            run.display.begin(f"{self.phase}: softmax", self.settings.softmax.epochs)
+        for epoch, recognizer in enumerate(fitting, 1):
+            if takes_long:
+                run.display.show(epoch, {})
             yield ZeroShotModel(self.scaling, self.generator, recognizer, self.classes)
             run.stop_if_asked()
         self.generator.train()
