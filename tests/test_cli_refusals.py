@@ -117,6 +117,10 @@ UNRESUMABLE = {
     "truncated state": (lambda run: truncate(run / "state.safetensors"), "state.safetensors is not a readable safeten"),
     "state of another program": (lambda run: save_file({}, run / "state.safetensors"), "state.safetensors"),
     "config of other sizes": (lambda run: edit(run / "config.yaml", "hidden: 16", "hidden: 17"), "state.safetensors"),
+    "that, and no history": (
+        lambda run: (edit(run / "config.yaml", "hidden: 16", "hidden: 17"), (run / "history.jsonl").unlink()),
+        "state.safetensors",
+    ),
     "value out of range": (lambda run: edit(run / "config.yaml", "hidden: 16", "hidden: 0"), "settings.flow.hidden: "),
     "damaged history": (lambda run: (run / "history.jsonl").write_text("{\n" * 9), "history.jsonl"),
     "no config": (lambda run: (run / "config.yaml").unlink(), "run is no run folder: it holds no config.yaml."),

@@ -204,9 +204,9 @@ class Run:
         return run
 
     def discard_if_empty(self) -> None:
-        """Remove the folder of a run that ended before anything was learnt."""
-        if self.folder and not self.history:
-            (self.folder / "config.yaml").unlink(missing_ok=True)
+        """Remove the folder of a run that ended before anything was learnt: it holds the configuration alone."""
+        if self.folder and [path.name for path in self.folder.iterdir()] == ["config.yaml"]:
+            (self.folder / "config.yaml").unlink()
             with suppress(OSError):
                 self.folder.rmdir()
 

@@ -162,3 +162,19 @@ def test_the_loss_of_a_residual_flow_reaches_every_coupling(problem):
         name for name, p in flow.named_parameters() if p.numel() and (p.grad is None or not p.grad.abs().sum() > 0)
     ]
     assert silent == []
+
+
+@pytest.mark.parametrize("dim", [6, 40, 700])
+def test_fewer_samples_than_dimensions(dim):
+    """The sizes follow from the settings alone, so that a saved model can be loaded and a flow stand on it."""
+    training = synthetic(classes=5, unseen=2, samples=4, dim=dim).training()
+    x, labels, classes = torch.tensor(training.features), torch.tensor(training.labels), Classes.of(training)
+    settings = GaussianSettings(dims=32, shrinks=(0.1,))
+    flow = ResidualFlow(dim, classes, settings, ResidualSettings(hidden=4, blocks=1))
+    flow.prepare(x, labels)
+    fresh = Gaussian(dim, classes, settings)
+    fresh.load_state_dict(flow.base.state_dict())
+    assert torch.allclose(fresh.basis.T @ fresh.basis, torch.eye(min(32, dim)), atol=1e-4)
+    assert torch.allclose(flow.log_prob(x, classes.seen), fresh.log_prob(x, classes.seen), rtol=1e-4, atol=1e-2)
+    assert torch.equal(fresh.log_prob(x, classes.seen).argmax(1), torch.searchsorted(classes.seen, labels))
+    assert torch.isfinite(flow.loss(x, labels)["nll"])

@@ -48,7 +48,7 @@ class Statistics:
     @classmethod
     def of(cls, x: Float[Tensor, "n d"], labels: Int[Tensor, " n"], seen: Int[Tensor, " k"], dims: int) -> Statistics:
         """Measure features of seen classes, keeping ``dims`` principal directions at most."""
-        dims = min(dims, x.shape[1], len(x) - 1)
+        dims = min(dims, x.shape[1])
         mean = x.mean(0)
         centred = x - mean
         if x.shape[1] <= 2 * dims:
@@ -57,6 +57,10 @@ class Statistics:
             with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
                 torch.manual_seed(0)  # a randomized method with one fixed start: the same features, the same basis
                 basis = torch.svd_lowrank(centred, q=min(dims + 32, *x.shape), niter=4)[2][:, :dims]
+                missing = dims - basis.shape[1]  # fewer samples than directions: any others will do
+                if missing:
+                    others = torch.randn(len(basis), missing, device=x.device)
+                    basis = torch.linalg.qr(torch.cat([basis, others], 1))[0]
         y = (centred @ basis).double()
         members = F.one_hot(torch.searchsorted(seen, labels), len(seen)).double()
         counts = members.sum(0)
@@ -64,8 +68,9 @@ class Statistics:
         inner = y - members @ class_means
         within = inner.T @ inner / max(1, len(x) - len(seen))
         rest = x.shape[1] - dims
-        lost = float(centred.square().sum() - y.square().sum()) / len(x)
-        return cls(mean, basis, class_means, within, max(lost, 1e-12) / rest if rest else 0.0)
+        lost = max(float(centred.square().sum() - y.square().sum()), 0.0) / len(x)
+        floor = 1e-6 * float(centred.square().mean())  # few samples leave nothing outside of the basis
+        return cls(mean, basis, class_means, within, max(lost / rest, floor) if rest else 0.0)
 
 
 def semantic_kernel(a: Tensor, b: Tensor, kind: str, width: float = 1.0) -> Tensor:
@@ -190,13 +195,17 @@ class Gaussian(nn.Module):
         return -self.factors[self.is_unseen(label)].diagonal().log().sum()
 
     def log_outside(self, x: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-        """Log-density of the part of each row outside of the basis: isotropic noise, the same for all classes."""
+        """Log-density of the part of each row outside of the basis: isotropic noise, the same for all classes.
+
+        In double precision: it can be so large that a float32 sum would swallow the differences between classes.
+        """
         rest = len(self.mean) - self.basis.shape[1]
         if not rest:
-            return x.new_zeros(len(x))
+            return x.new_zeros(len(x), dtype=torch.double)
         centred = x - self.mean
         lost = (centred.square().sum(1) - (centred @ self.basis).square().sum(1)).clamp(min=0)
-        return -0.5 * (lost / self.noise + rest * torch.log(2 * math.pi * self.noise))
+        noise = self.noise.double()
+        return -0.5 * (lost.double() / noise + rest * torch.log(2 * math.pi * noise))
 
     @torch.no_grad()
     def sample(self, classes: Int[Tensor, " n"], *, rng: Rng | None = None) -> Float[Tensor, "n d"]:

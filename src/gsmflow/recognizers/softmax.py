@@ -92,8 +92,6 @@ class Softmax(nn.Module):
         classes: which classes there are, and which are unseen.
     """
 
-    unseen: Tensor
-
     def __init__(self, dim: int, classes: Classes):
         super().__init__()
         self.all = nn.Linear(dim, len(classes.semantics))
