@@ -60,8 +60,8 @@ class ZeroShotModel(nn.Module):
         """Scores over all classes, without the calibration constant."""
         return self.recognizer.scores(self.scaling(x))  # type: ignore[operator]
 
-    def unseen_scores(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n ku"]:
-        """Scores over the unseen classes alone."""
+    def unseen_scores(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n ku"] | None:
+        """Scores over the unseen classes alone; None where `scores` has them."""
         return self.recognizer.unseen_scores(self.scaling(x))  # type: ignore[operator]
 
     @torch.no_grad()

@@ -12,13 +12,18 @@ from typing import Annotated, ClassVar, Literal
 from annotated_types import Ge, Gt, Interval
 
 __all__ = [
+    "CVAESettings",
+    "DAPSettings",
+    "ESZSLSettings",
     "FlowSettings",
     "GaussianSettings",
+    "PrototypeSettings",
     "ResidualSettings",
     "SelectionSettings",
     "Settings",
     "SoftmaxSettings",
     "TrainingSettings",
+    "WGANSettings",
 ]
 
 
@@ -85,6 +90,72 @@ class ResidualSettings:
 
 
 @dataclass(frozen=True)
+class CVAESettings:
+    """The conditional variational autoencoder."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    hidden: Count = 4096
+    """hidden units of encoder and decoder"""
+
+
+@dataclass(frozen=True)
+class WGANSettings:
+    """f-CLSWGAN (Xian et al. 2018)."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    hidden: Count = 4096
+    """hidden units of generator and critic"""
+    critic_steps: Count = 5
+    """updates of the critic for each one of the generator"""
+    penalty: NotNegative = 10.0
+    """weight of the gradient penalty"""
+    classification: NotNegative = 0.01
+    """weight of the classification loss"""
+
+
+Metrics = tuple[Literal["euclidean", "cosine"], ...]
+Penalties = tuple[Positive, ...]
+
+
+@dataclass(frozen=True)
+class ESZSLSettings:
+    """ESZSL (Romera-Paredes & Torr 2015). Every combination is a candidate of the validated protocol."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    gammas: Penalties = (0.001, 0.01, 0.1, 1.0, 10.0)
+    """ridge penalties on features, in units of their mean square"""
+    lambdas: Penalties = (0.001, 0.01, 0.1, 1.0, 10.0)
+    """ridge penalties on semantics, in units of their mean square"""
+
+
+@dataclass(frozen=True)
+class PrototypeSettings:
+    """Nearest prototype. Every combination is a candidate of the validated protocol."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    ridges: Penalties = (0.001, 0.01, 0.1, 1.0, 10.0)
+    """ridge penalties, in units of the kernel's mean diagonal"""
+    metrics: Metrics = ("euclidean", "cosine")
+    """how near is measured"""
+
+
+@dataclass(frozen=True)
+class DAPSettings:
+    """Attribute regression. Every combination is a candidate of the validated protocol."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    ridges: Penalties = (0.001, 0.01, 0.1, 1.0, 10.0)
+    """ridge penalties, in units of the features' mean variance"""
+    metrics: Metrics = ("euclidean", "cosine")
+    """how near is measured"""
+
+
+@dataclass(frozen=True)
 class TrainingSettings:
     """Adam with a step schedule on shuffled full batches."""
 
@@ -146,9 +217,9 @@ class Settings:
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    generator: Literal["gsmflow", "gaussian", "residual-flow"] = "gsmflow"
+    generator: Literal["gsmflow", "residual-flow", "gaussian", "cvae", "wgan", "eszsl", "prototype", "dap"] = "gsmflow"
     """what learns p(features given semantics)"""
-    recognizer: Literal["auto", "softmax", "likelihood"] = "softmax"
+    recognizer: Literal["auto", "softmax", "likelihood", "compatibility"] = "softmax"
     """what decides the class of a feature vector; auto: all that the generator supports, chosen by the protocol"""
     scaling: Literal["minmax", "none"] = "minmax"
     """scaling of the features, fitted on the training samples"""
@@ -157,6 +228,11 @@ class Settings:
     flow: FlowSettings = field(default_factory=FlowSettings)
     residual: ResidualSettings = field(default_factory=ResidualSettings)
     gaussian: GaussianSettings = field(default_factory=GaussianSettings)
+    cvae: CVAESettings = field(default_factory=CVAESettings)
+    wgan: WGANSettings = field(default_factory=WGANSettings)
+    eszsl: ESZSLSettings = field(default_factory=ESZSLSettings)
+    prototype: PrototypeSettings = field(default_factory=PrototypeSettings)
+    dap: DAPSettings = field(default_factory=DAPSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     softmax: SoftmaxSettings = field(default_factory=SoftmaxSettings)
     selection: SelectionSettings = field(default_factory=SelectionSettings)

@@ -47,8 +47,8 @@ class Recognizer(Protocol):
         """Scores over all classes, ``(n, K)``; the greatest wins."""
         ...
 
-    def unseen_scores(self, x: Tensor) -> Tensor:
-        """Scores over the unseen classes alone, ``(n, Ku)``."""
+    def unseen_scores(self, x: Tensor) -> Tensor | None:
+        """Scores for choosing among the unseen classes alone, ``(n, Ku)``; None where ``scores`` has them."""
         ...
 
 
@@ -114,7 +114,8 @@ def decide(
             )
         best_seen, seen_at = scores[:, seen].max(1)
         best_unseen, unseen_at = scores[:, unseen].max(1)
-        only_unseen_at = recognizer.unseen_scores(chunk).argmax(1).cpu()
+        alone = recognizer.unseen_scores(chunk)
+        only_unseen_at = unseen_at if alone is None else alone.argmax(1).cpu()
         parts.append((seen_at, unseen_at, best_seen - best_unseen, only_unseen_at))
     seen_at, unseen_at, margin, only_unseen_at = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
     return Decisions(labels, seen[seen_at], unseen[unseen_at], margin, unseen[only_unseen_at])

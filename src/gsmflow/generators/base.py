@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Generator as Rng
 from torch import Tensor
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..data import TrainingSet
 
-__all__ = ["Classes", "Generator"]
+__all__ = ["Classes", "Generator", "class_means"]
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,20 @@ class Classes:
         return cls(*(torch.tensor(array, device=device) for array in arrays))
 
 
+def class_means(x: Float[Tensor, "n d"], labels: Int[Tensor, " n"], seen: Int[Tensor, " k"]) -> Float[Tensor, "k d"]:
+    """Mean of the rows of each seen class."""
+    members = F.one_hot(torch.searchsorted(seen, labels), len(seen)).to(x.dtype)
+    return (members.T @ x) / members.sum(0)[:, None]
+
+
 class Generator(Protocol):
     """A module that learns p(features given semantics) from the features of seen classes.
 
     Features are scaled ones, class ids are rows of ``Classes.semantics``. A generator learns in one of two ways: it
-    has ``loss``, and `gsmflow.training.train` minimizes it; or it has ``fit(x, labels)``, a closed form. One that has
-    an exact density gives it as ``log_prob(x, classes) -> (n, k)``.
+    has ``loss``, and `gsmflow.training.train` minimizes it; or it is a closed form with ``fit(x, labels, **choice)``
+    and ``candidates(x, labels)``, ``count`` of them. One that has an exact density gives it as
+    ``log_prob(x, classes) -> (n, k)``. A baseline that generates nothing has ``scores(x, classes) -> (n, k)`` instead
+    of ``sample``.
     """
 
     def sample(self, classes: Int[Tensor, " n"], *, rng: Rng | None = None) -> Float[Tensor, "n d"]:

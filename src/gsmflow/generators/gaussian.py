@@ -19,7 +19,7 @@ from torch import Generator as Rng
 from torch import Tensor, nn
 
 from ..settings import GaussianSettings
-from .base import Classes
+from .base import Classes, class_means
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -62,15 +62,13 @@ class Statistics:
                     others = torch.randn(len(basis), missing, device=x.device)
                     basis = torch.linalg.qr(torch.cat([basis, others], 1))[0]
         y = (centred @ basis).double()
-        members = F.one_hot(torch.searchsorted(seen, labels), len(seen)).double()
-        counts = members.sum(0)
-        class_means = (members.T @ y) / counts[:, None]
-        inner = y - members @ class_means
+        means = class_means(y, labels, seen)
+        inner = y - means[torch.searchsorted(seen, labels)]
         within = inner.T @ inner / max(1, len(x) - len(seen))
         rest = x.shape[1] - dims
         lost = max(float(centred.square().sum() - y.square().sum()), 0.0) / len(x)
         floor = 1e-6 * float(centred.square().mean())  # few samples leave nothing outside of the basis
-        return cls(mean, basis, class_means, within, max(lost / rest, floor) if rest else 0.0)
+        return cls(mean, basis, means, within, max(lost / rest, floor) if rest else 0.0)
 
 
 def semantic_kernel(a: Tensor, b: Tensor, kind: str, width: float = 1.0) -> Tensor:
@@ -177,9 +175,9 @@ class Gaussian(nn.Module):
             )
         return result
 
-    def whiten(self, x: Float[Tensor, "n d"], classes: Int[Tensor, " n"]) -> Float[Tensor, "n p"]:
-        """Residuals of features from the means of their classes, in units of their spread."""
-        return self.by_spread((x - self.mean) @ self.basis - self.centres[classes], classes, solve=True)
+    def whiten(self, y: Float[Tensor, "n p"], classes: Int[Tensor, " n"]) -> Float[Tensor, "n p"]:
+        """Residuals of projected features from the means of their classes, in units of their spread."""
+        return self.by_spread(y - self.centres[classes], classes, solve=True)
 
     def colour(
         self, u: Float[Tensor, "n p"], classes: Int[Tensor, " n"], *, rng: Rng | None = None
@@ -194,18 +192,20 @@ class Gaussian(nn.Module):
         """Log-determinant of `whiten` for one class."""
         return -self.factors[self.is_unseen(label)].diagonal().log().sum()
 
-    def log_outside(self, x: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-        """Log-density of the part of each row outside of the basis: isotropic noise, the same for all classes.
+    def project(self, x: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n p"], Float[Tensor, " n"]]:
+        """Coordinates in the basis, and the log-density of what lies outside: noise, the same for all classes.
 
-        In double precision: it can be so large that a float32 sum would swallow the differences between classes.
+        The second is in double precision: it can be so large that a float32 sum would swallow the differences between
+        classes.
         """
+        centred = x - self.mean
+        y = centred @ self.basis
         rest = len(self.mean) - self.basis.shape[1]
         if not rest:
-            return x.new_zeros(len(x), dtype=torch.double)
-        centred = x - self.mean
-        lost = (centred.square().sum(1) - (centred @ self.basis).square().sum(1)).clamp(min=0)
+            return y, x.new_zeros(len(x), dtype=torch.double)
+        lost = (centred.square().sum(1) - y.square().sum(1)).clamp(min=0)
         noise = self.noise.double()
-        return -0.5 * (lost.double() / noise + rest * torch.log(2 * math.pi * noise))
+        return y, -0.5 * (lost.double() / noise + rest * torch.log(2 * math.pi * noise))
 
     @torch.no_grad()
     def sample(self, classes: Int[Tensor, " n"], *, rng: Rng | None = None) -> Float[Tensor, "n d"]:
@@ -216,7 +216,7 @@ class Gaussian(nn.Module):
     @torch.no_grad()
     def log_prob(self, x: Float[Tensor, "n d"], classes: Int[Tensor, " k"]) -> Float[Tensor, "n k"]:
         """Exact log-density in nats of every row under every class of ``classes``."""
-        y = (x - self.mean) @ self.basis
+        y, outside = self.project(x)
         result = x.new_empty(len(x), len(classes))
         kinds = self.is_unseen(classes)
         for kind, factor in enumerate(self.factors):
@@ -225,4 +225,4 @@ class Gaussian(nn.Module):
             white = torch.linalg.solve_triangular(factor, points, upper=False).T
             distance = torch.cdist(white[: len(y)], white[len(y) :]).square()
             result[:, here] = -0.5 * (distance + y.shape[1] * math.log(2 * math.pi)) - factor.diagonal().log().sum()
-        return result + self.log_outside(x)[:, None]
+        return result + outside[:, None]

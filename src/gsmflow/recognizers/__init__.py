@@ -9,18 +9,19 @@ from torch import Tensor, nn
 
 from ..generators.base import Classes
 from ..settings import Settings
-from .likelihood import Likelihood
+from .direct import Direct
 from .softmax import Softmax, fit_softmax
 
-__all__ = ["NEEDS", "RECOGNIZERS", "Likelihood", "Softmax", "build_recognizer", "fit_recognizer", "fit_softmax"]
+__all__ = ["NEEDS", "RECOGNIZERS", "Direct", "Softmax", "build_recognizer", "fit_recognizer", "fit_softmax"]
 
 RECOGNIZERS: dict[str, Callable[[int, Classes, Any], nn.Module]] = {
     "softmax": lambda dim, classes, generator: Softmax(dim, classes),
-    "likelihood": lambda dim, classes, generator: Likelihood(classes, generator),
+    "likelihood": lambda dim, classes, generator: Direct(classes, generator.log_prob),
+    "compatibility": lambda dim, classes, generator: Direct(classes, generator.scores),
 }
 """To add a recognizer, write its file, a line here and one in `NEEDS`."""
 
-NEEDS = {"softmax": "sample", "likelihood": "log_prob"}
+NEEDS = {"softmax": "sample", "likelihood": "log_prob", "compatibility": "scores"}
 """The method of a generator without which a recognizer cannot work."""
 
 

@@ -10,7 +10,7 @@ from torch import Generator as Rng
 from torch import Tensor, nn
 
 from ...settings import FlowSettings
-from ..base import Classes
+from ..base import Classes, class_means
 from .flow import ConditionalFlow
 from .positioning import RelativePositioning, find_anchors
 
@@ -59,8 +59,7 @@ class GSMFlow(nn.Module):
     @torch.no_grad()
     def prepare(self, x: Float[Tensor, "n d"], labels: Int[Tensor, " n"]) -> None:
         """Take the class means of the training features, which the prototype term aims at."""
-        members = F.one_hot(torch.searchsorted(self.seen, labels), len(self.seen)).to(x.dtype)
-        self.prototypes = (members.T @ x) / members.sum(0)[:, None]
+        self.prototypes = class_means(x, labels, self.seen)
 
     def loss(
         self, x: Float[Tensor, "n d"], labels: Int[Tensor, " n"], *, step: int = 0, rng: Rng | None = None

@@ -68,7 +68,7 @@ class ResidualFlow(nn.Module):
         self, x: Float[Tensor, "n d"], labels: Int[Tensor, " n"], *, step: int = 0, rng: Rng | None = None
     ) -> dict[str, Tensor]:
         """``nll``: negative log-likelihood of perturbed residuals, in nats a dimension."""
-        u = perturb(self.base.whiten(x, labels), self.settings.pi, 0.0, rng)
+        u = perturb(self.base.whiten(self.base.project(x)[0], labels), self.settings.pi, 0.0, rng)
         return {"nll": -self.flow.log_prob(u, self.nothing).mean() / self.flow.dim}
 
     @torch.no_grad()
@@ -80,8 +80,9 @@ class ResidualFlow(nn.Module):
     @torch.no_grad()
     def log_prob(self, x: Float[Tensor, "n d"], classes: Int[Tensor, " k"]) -> Float[Tensor, "n k"]:
         """Exact log-density in nats of every row under every class of ``classes``."""
+        y, outside = self.base.project(x)
         columns = []
         for k in classes:
-            u = self.base.whiten(x, k.expand(len(x)))
+            u = self.base.whiten(y, k.expand(len(x)))
             columns.append(self.flow.log_prob(u, self.nothing) + self.base.log_volume(k))
-        return torch.stack(columns, 1) + self.base.log_outside(x)[:, None]
+        return torch.stack(columns, 1) + outside[:, None]
