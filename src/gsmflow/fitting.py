@@ -174,8 +174,14 @@ class Fit:
             )
         return able if asked == "auto" else [asked]
 
-    def models(self, run: Run, kind: str, *purpose: int | str) -> Iterator[ZeroShotModel]:
-        """Fit a recognizer on the generator as it is now; yield the whole model after each of its epochs."""
+    def models(
+        self, run: Run, kind: str, *purpose: int | str, settings: Settings | None = None
+    ) -> Iterator[ZeroShotModel]:
+        """Fit a recognizer on the generator as it is now; yield the whole model after each of its epochs.
+
+        The recognizer's settings are those of the fit, or of ``settings`` where others are tried.
+        """
+        settings = settings or self.settings
         self.generator.eval()
         fitting = fit_recognizer(
             kind,
@@ -183,12 +189,12 @@ class Fit:
             self.x,
             self.labels,
             self.classes,
-            self.settings,
+            settings,
             seed=derive(self.seed, "recognizer", *purpose),
         )
         takes_long = kind == "softmax"
         if takes_long:
-            run.display.begin(f"{self.phase}: softmax", self.settings.softmax.epochs)
+            run.display.begin(f"{self.phase}: softmax", settings.softmax.epochs)
         for epoch, recognizer in enumerate(fitting, 1):
             if takes_long:
                 run.display.show(epoch, {})

@@ -203,6 +203,8 @@ class SelectionSettings:
     """iterations between two evaluations while the generator trains (the last one is always evaluated)"""
     after: Annotated[int, Ge(-1)] = 0
     """evaluate only after more iterations than this; -1 evaluates the untrained generator too"""
+    evaluations: Count | None = None
+    """this many evaluations evenly spread over training, instead of one every so many iterations"""
     folds: Count = 1
     """pseudo-unseen splits of the seen classes that the validated protocol averages over"""
     ratio: Share | None = None
@@ -236,3 +238,5 @@ class Settings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     softmax: SoftmaxSettings = field(default_factory=SoftmaxSettings)
     selection: SelectionSettings = field(default_factory=SelectionSettings)
+    grid: tuple[str, ...] = ()
+    """values that the validated protocol tries, each as section.name=value,value (softmax.lr=0.001,0.005)"""

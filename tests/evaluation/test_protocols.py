@@ -164,13 +164,22 @@ def test_the_candidate_of_greatest_mean_h_is_chosen():
     def found(candidate, fold, unseen, epoch=None):
         curve = {"constants": [0.0, 1.0], "unseen": [0.0, unseen], "seen": [100.0, unseen]}
         choice = {"ridge": candidate} if epoch is None else {"epoch": epoch}
-        return {"candidate": candidate, "choice": choice, "recognizer": "softmax", "fold": fold, "curve": curve}
+        return {
+            "candidate": candidate,
+            "choice": choice,
+            "grid": {},
+            "recognizer": "softmax",
+            "fold": fold,
+            "curve": curve,
+        }
 
     folds = [[found(0, 0, 90.0), found(1, 0, 60.0)], [found(0, 1, 10.0), found(1, 1, 60.0)]]
     assert choose(folds) == {
         "choice": {"ridge": 1},
         "recognizer": "softmax",
+        "grid": {},
         "constant": 1.0,
         "validation_H": pytest.approx(60),
+        "validation_H_by_fold": {"0": pytest.approx(60), "1": pytest.approx(60)},
     }
     assert choose([[found(0, 0, 50.0, 2.0)], [found(0, 1, 50.0, 3.0)]])["choice"] == {"epoch": 2.5}

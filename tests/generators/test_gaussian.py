@@ -138,7 +138,9 @@ def test_an_untrained_residual_flow_is_the_closed_form(problem, fitted):
 def test_whiten_undoes_colour(problem, fitted):
     u = torch.randn(18, 5, generator=torch.Generator().manual_seed(0))
     classes = torch.arange(18) % 9
-    torch.testing.assert_close(fitted.whiten(fitted.project(fitted.colour(u, classes))[0], classes), u, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(
+        fitted.whiten(fitted.project(fitted.colour(u, classes))[0], classes), u, rtol=1e-3, atol=1e-4
+    )
 
 
 def test_the_residual_density_integrates_to_one(problem):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -155,6 +155,11 @@ class Curve:
         total = self.unseen + self.seen
         return np.divide(2 * self.unseen * self.seen, total, out=np.zeros_like(total), where=total > 0)
 
+    def harmonic_at(self, constants: Any) -> Any:
+        """H at any constant or constants: that of the curve, U and S interpolated between its points."""
+        u, s = (np.interp(constants, self.constants, values) for values in (self.unseen, self.seen))
+        return Curve(np.asarray(constants), u, s).harmonic
+
     @property
     def area(self) -> float:
         """AUSUC: the area under S as a function of U, in percent of the unit square (Chao et al. 2016)."""
@@ -204,9 +209,7 @@ def best_constant(curves: list[Curve]) -> tuple[float, float]:
     constants = np.unique(np.concatenate([curve.constants for curve in curves]))
     mean = np.zeros(len(constants))
     for curve in curves:
-        u = np.interp(constants, curve.constants, curve.unseen)
-        s = np.interp(constants, curve.constants, curve.seen)
-        mean += Curve(constants, u, s).harmonic / len(curves)
+        mean += curve.harmonic_at(constants) / len(curves)
     best = np.flatnonzero(mean >= mean.max() - 1e-9)
     run_end = best[0] + np.argmax(np.diff(best, append=len(constants) + 1) > 1)
     place = (best[0] + run_end) // 2

@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, product
 from typing import Any
 
 import torch
 
 from ..data import TrainingSet, ZeroShotDataset, pseudo_unseen
+from ..errors import InputError
 from ..fitting import Fit
 from ..model import ZeroShotModel
+from ..recipes import assign, grid_points
 from ..runs import Run
 from ..settings import Settings
 from ..training import steps_per_epoch
@@ -48,13 +50,15 @@ class Outcome:
 def judged_steps(settings: Settings, samples: int, fit_samples: int) -> list[int]:
     """The steps at which a candidate is judged, in a fit that may have fewer samples than the whole of trainval.
 
-    ``selection.every`` and ``after`` count iterations on all of trainval; a fold has fewer in an epoch, and is judged
-    after the same share of training. The last step is always judged.
+    ``selection.every`` and ``after`` count iterations on all of trainval, ``evaluations`` spreads them over training; a
+    fold has fewer in an epoch, and is judged after the same share of training. The last step is always judged.
     """
     whole = steps_per_epoch(samples, settings.training.batch)
     part = steps_per_epoch(fit_samples, settings.training.batch)
-    every, after, last = settings.selection.every, settings.selection.after, whole * settings.training.epochs
-    points = [step for step in range(0, last + 1, every) if step > after]
+    selection, last = settings.selection, whole * settings.training.epochs
+    every = last / selection.evaluations if selection.evaluations else selection.every
+    points = [round(place * every) for place in range(int(last / every) + 1)]
+    points = [step for step in points if step > selection.after]
     return sorted({round(step * part / whole) for step in points} | {part * settings.training.epochs})
 
 
@@ -63,6 +67,7 @@ def validated(dataset: ZeroShotDataset, settings: Settings, run: Run, device: to
     training = dataset.training()
     settings = with_closed_form(training, settings, run, device)
     chosen = choose_on_folds(training, settings, "", run, device)
+    settings = assign(settings, chosen["grid"])
 
     fit = Fit(training, settings, device, "final")
     steps = fit.make(run, chosen["choice"])
@@ -75,7 +80,7 @@ def with_closed_form(training: TrainingSet, settings: Settings, run: Run, device
     """Where the flow stands on the closed form, fix the constants of that first, chosen on the same folds."""
     if settings.generator != "residual-flow":
         return settings
-    alone = replace(settings, generator="gaussian", recognizer="likelihood")
+    alone = replace(settings, generator="gaussian", recognizer="likelihood", grid=())
     choice = choose_on_folds(training, alone, "closed form, ", run, device)["choice"]
     fixed = {f"{name}s": (value,) for name, value in choice.items()}
     return replace(settings, gaussian=replace(settings.gaussian, **fixed))
@@ -84,54 +89,92 @@ def with_closed_form(training: TrainingSet, settings: Settings, run: Run, device
 def choose_on_folds(
     training: TrainingSet, settings: Settings, stage: str, run: Run, device: torch.device
 ) -> dict[str, Any]:
-    """Judge all candidates on all folds, and choose."""
-    phases = [f"{stage}fold {fold + 1} of {settings.selection.folds}" for fold in range(settings.selection.folds)]
-    for fold, phase in enumerate(phases):
-        judge_fold(training, settings, fold, phase, run, device)
-    chosen = choose([event["found"] for phase in phases for event in run.events("judged", phase=phase)])
-    choice = ", ".join(f"{name} {value}" for name, value in {**chosen["choice"], "by": chosen["recognizer"]}.items())
+    """Judge all candidates on all folds, and choose.
+
+    Raises:
+        InputError: if there are more folds than seen classes.
+    """
+    folds = settings.selection.folds
+    if folds > len(training.seen):
+        raise InputError(
+            f"{folds} folds of pseudo-unseen classes need as many seen classes, and there are {len(training.seen)}: "
+            f"lower --selection.folds to {len(training.seen)} or less."
+        )
+    judged = []
+    for fold, tried in product(range(folds), grid_points(settings.grid, lambda key: not is_of_softmax(key))):
+        name = ", ".join([f"{stage}fold {fold + 1} of {folds}", *(f"{key} {value}" for key, value in tried.items())])
+        judged += judge_fold(training, assign(settings, tried), tried, fold, name, run, device)
+    chosen = choose(judged)
+    choice = ", ".join(
+        f"{name} {value}" for name, value in {**chosen["choice"], **chosen["grid"], "by": chosen["recognizer"]}.items()
+    )
     run.display.say(f"{stage}chosen on pseudo-unseen classes: {choice}; validation H {chosen['validation_H']:.1f}")
     return chosen
 
 
+def is_of_softmax(key: str) -> bool:
+    """Whether a setting is of the recognizer, so that trying another value asks for no other generator."""
+    return key.startswith("softmax.")
+
+
 def judge_fold(
-    training: TrainingSet, settings: Settings, fold: int, phase: str, run: Run, device: torch.device
-) -> None:
-    """Fit on one split into pseudo-seen and pseudo-unseen classes; log what each candidate reaches."""
+    training: TrainingSet,
+    settings: Settings,
+    tried: dict[str, str],
+    fold: int,
+    phase: str,
+    run: Run,
+    device: torch.device,
+) -> list[list[dict[str, Any]]]:
+    """Fit on one split into pseudo-seen and pseudo-unseen classes; log and return what each candidate reaches."""
     selection = settings.selection
     if run.events("judged", phase=phase, last=True):
-        return
+        return [event["found"] for event in run.events("judged", phase=phase)]
     share = len(training.unseen) / (len(training.seen) + len(training.unseen))
     ratio = share if selection.ratio is None else selection.ratio
     pseudo = pseudo_unseen(training, ratio=ratio, holdout=selection.holdout, seed=settings.seed, fold=fold)
     fit, tests = Fit(pseudo.training(), settings, device, phase), pseudo.tests()
-    kinds = fit.recognizer_kinds()
+    of_softmax = grid_points(settings.grid, is_of_softmax)
+    ways = [(kind, drawn) for kind in fit.recognizer_kinds() for drawn in (of_softmax if kind == "softmax" else [{}])]
 
     def judge(place: int, choice: dict[str, Any]) -> list[dict[str, Any]]:
         found = []
-        for kind in kinds:
-            metrics = fit.test(last(fit.models(run, kind, place)), tests)
+        for kind, drawn in ways:
+            model = last(fit.models(run, kind, place, settings=assign(settings, drawn)))
+            metrics = fit.test(model, tests)
             if not fit.is_closed_form:
                 run.display.mention(f"{phase}, epoch {choice['epoch']:.0f}, {kind}: {headline(metrics)}")
-            found.append({"candidate": place, "choice": choice, "recognizer": kind, "fold": fold, **metrics.headline()})
+            made = {"choice": choice, "recognizer": kind, "grid": tried | drawn}
+            found.append({"candidate": place, **made, "fold": fold, **metrics.headline()})
             found[-1]["curve"] = metrics.curve.thin().to_json()
         return found
 
     fit.judge_candidates(run, judged_steps(settings, len(training.labels), len(fit.x)), judge)
+    return [event["found"] for event in run.events("judged", phase=phase)]
 
 
 def choose(judged: list[list[dict[str, Any]]]) -> dict[str, Any]:
-    """The candidate, recognizer and calibration constant of greatest mean H over the folds."""
-    candidates: dict[tuple[int, str], list[dict[str, Any]]] = {}
+    """The candidate, recognizer, grid point and calibration constant of greatest mean H over the folds."""
+    candidates: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for one in chain.from_iterable(judged):
-        candidates.setdefault((one["candidate"], one["recognizer"]), []).append(one)
+        candidates.setdefault((one["candidate"], one["recognizer"], *one["grid"].items()), []).append(one)
 
     def judge(folds: list[dict[str, Any]]) -> dict[str, Any]:
-        constant, h = best_constant([Curve.from_json(one["curve"]) for one in folds])
+        curves = [Curve.from_json(one["curve"]) for one in folds]
+        constant, h = best_constant(curves)
         choice = folds[0]["choice"]
         if "epoch" in choice:  # folds of unequal size stop at slightly unequal shares of an epoch
             choice = {"epoch": sum(one["choice"]["epoch"] for one in folds) / len(folds)}
-        return {"choice": choice, "recognizer": folds[0]["recognizer"], "constant": constant, "validation_H": h}
+        return {
+            "choice": choice,
+            "grid": folds[0]["grid"],
+            "recognizer": folds[0]["recognizer"],
+            "constant": constant,
+            "validation_H": h,
+            "validation_H_by_fold": {
+                str(one["fold"]): float(c.harmonic_at(constant)) for one, c in zip(folds, curves, strict=True)
+            },
+        }
 
     return max(map(judge, candidates.values()), key=lambda choice: choice["validation_H"])
 

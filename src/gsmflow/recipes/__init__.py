@@ -1,25 +1,41 @@
 """Recipes: one YAML file a published or own recipe, with where each value comes from.
 
-A recipe file holds ``about``, ``source``, ``known`` (a checked published result, or null) and any of the settings of
-`gsmflow.settings.Settings`; what it leaves out keeps its default.
+A recipe file holds ``about``, ``source``, ``dataset`` (the one it is for, if any), ``known`` (a checked result, or
+null) and any of the settings of `gsmflow.settings.Settings`; what it leaves out keeps its default.
 """
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import cache
 from importlib import resources
+from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, get_type_hints
 
 from ..errors import InputError
 from ..settings import Settings
 
-__all__ = ["Recipe", "check_settings", "load_recipe", "read_strictly", "recipe_for", "recipe_names"]
+__all__ = [
+    "METHODS",
+    "Recipe",
+    "assign",
+    "check_settings",
+    "grid_points",
+    "load_method",
+    "load_recipe",
+    "parse_assignments",
+    "read_strictly",
+    "recipe_for",
+    "recipe_names",
+]
 
 T = TypeVar("T")
 FOLDER = resources.files(__name__)
+METHODS = {"gsmflow": False, "gsmflow-published": True}
+"""Names of methods whose recipe depends on the data set, and whether that is the published one."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +59,7 @@ class Recipe:
 
     about: str
     source: Literal["published", "ours", "user"] = "user"
+    dataset: str | None = None
     known: KnownResult | None = None
     name: str = ""
     settings: Settings = field(default_factory=Settings)
@@ -54,9 +71,29 @@ def recipe_names() -> list[str]:
     return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
 
-def recipe_for(dataset: str) -> str:
-    """The recipe that a data set gets where none is asked for: its own, else ``default``."""
-    return dataset.lower() if dataset.lower() in recipe_names() else "default"
+def recipe_for(dataset: str, *, published: bool = False) -> str:
+    """The recipe that a data set gets where none is asked for: one made for it, else ``default`` for all.
+
+    Args:
+        dataset: its name, in any case of letters.
+        published: the published method instead of the default one: the data set's recipe, else ``published``.
+    """
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        is_published = recipe.settings.generator == "gsmflow"
+        if (recipe.dataset or "").lower() == dataset.lower() and is_published == published:
+            return name
+    return "published" if published else "default"
+
+
+def load_method(method: str, dataset: str) -> Recipe:
+    """The recipe of a method on a data set.
+
+    ``gsmflow`` is the default recipe and ``gsmflow-published`` the published one; any other is a recipe's name or file.
+    """
+    if method in METHODS:
+        method = recipe_for(dataset, published=METHODS[method])
+    return load_recipe(method)
 
 
 def load_recipe(name: str) -> Recipe:
@@ -103,9 +140,69 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
+def assign(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    """Settings with some values replaced.
+
+    Args:
+        settings: all settings.
+        values: by dotted key (``softmax.lr``); text is read as YAML.
+
+    Raises:
+        InputError: if there is no such setting, or it cannot have such a value.
+    """
+    if not values:
+        return settings
+    content = asdict(settings)
+    for key, value in values.items():
+        *sections, last = key.split(".")
+        place = content
+        for section in sections:
+            place = place.get(section, {})
+        if key not in known_keys(Settings):
+            raise InputError(unknown_key(key, known_keys(Settings)))
+        place[last] = _yaml_value(value) if isinstance(value, str) else value
+    return _validate(Settings, content, "the settings")
+
+
+def parse_assignments(assignments: Iterable[str]) -> dict[str, str]:
+    """``["softmax.lr=0.1"]`` as a dictionary.
+
+    Raises:
+        InputError: if one is not of this form.
+    """
+    pairs = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not (key and equals and value):
+            raise InputError(f"{assignment!r} is not of the form section.name=value, as in softmax.lr=0.001.")
+        pairs[key.strip()] = value.strip()
+    return pairs
+
+
+def grid_points(grid: Iterable[str], among: Callable[[str], bool] = lambda key: True) -> list[dict[str, str]]:
+    """All combinations of the values that a grid lists, of those keys that ``among`` accepts; at least ``[{}]``.
+
+    >>> grid_points(["softmax.lr=0.1,0.2", "flow.pi=1"])
+    [{'softmax.lr': '0.1', 'flow.pi': '1'}, {'softmax.lr': '0.2', 'flow.pi': '1'}]
+    """
+    lists = {key: values.split(",") for key, values in parse_assignments(grid).items() if among(key)}
+    return [dict(zip(lists, values, strict=True)) for values in product(*lists.values())]
+
+
+def _yaml_value(text: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
 def check_settings(settings: Settings) -> None:
-    """Refuse a value that is out of range, wherever it was set."""
+    """Refuse a value that is out of range, wherever it was set, points of the grid among them."""
     _validate(Settings, asdict(settings), "the settings")
+    for point in grid_points(settings.grid):
+        assign(settings, point)
 
 
 def _validate(kind: type[T], content: dict[str, Any], path: Path | str, hide: str = "") -> T:
