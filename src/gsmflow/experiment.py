@@ -78,7 +78,8 @@ def train(
     outcome = PROTOCOLS[protocol](dataset, settings, run, pick_device(device))
     record = describe(dataset, settings, protocol, outcome)
     record |= {"seconds": round(time.perf_counter() - start, 1), "peak_memory_mb": peak_memory_mb()}
-    run.finish(outcome.model.state_dict(), record, outcome.metrics.confusion, dataset.class_names)
+    curve = outcome.metrics.curve.thin().to_json()
+    run.finish(outcome.model.state_dict(), record, outcome.metrics.confusion, dataset.class_names, curve)
     return outcome.model.eval(), record
 
 

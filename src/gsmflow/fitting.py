@@ -13,7 +13,7 @@ from .errors import InputError
 from .evaluation.metrics import Metrics, evaluate
 from .generators import Classes, build_generator
 from .model import ZeroShotModel
-from .recognizers import NEEDS, fit_recognizer
+from .recognizers import fit_recognizer
 from .runs import Interrupted, Run
 from .scaling import Scaling
 from .seeds import derive
@@ -158,21 +158,6 @@ class Fit:
             if f"step.{name}" in tensors:
                 optimizer.state[parameter] = {k: tensors[f"{k}.{name}"].to(parameter.device) for k in keys}
         return run.state["step"]
-
-    def recognizer_kinds(self) -> list[str]:
-        """The recognizer asked for, or with ``auto`` all that the generator supports.
-
-        Raises:
-            InputError: if the generator does not support the one asked for.
-        """
-        able = [kind for kind, needs in NEEDS.items() if hasattr(self.generator, needs)]
-        asked = self.settings.recognizer
-        if asked != "auto" and asked not in able:
-            raise InputError(
-                f"The generator {self.settings.generator!r} has no {NEEDS[asked]}, which {asked!r} needs: "
-                f"choose --recognizer {' or '.join(able)}."
-            )
-        return able if asked == "auto" else [asked]
 
     def models(
         self, run: Run, kind: str, *purpose: int | str, settings: Settings | None = None

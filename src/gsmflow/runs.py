@@ -7,6 +7,7 @@
     model.safetensors   scaling, generator, recognizer, calibration constant
     metrics.json        the result; it exists only once the run is finished
     confusion.csv       the confusion matrix with class names
+    curve.csv           the seen-unseen curve: U and S at each calibration constant
     state.safetensors   only while the run is unfinished: parameters, optimizer, where training stands
     best.safetensors    the same, under the published protocol: the best model so far
 
@@ -24,7 +25,7 @@ import platform
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -278,23 +279,26 @@ class Run:
         metrics: dict[str, Any],
         confusion: np.ndarray,
         class_names: tuple[str, ...],
+        curve: Mapping[str, list[float]],
     ) -> None:
         """Write model and metrics, and drop the state. The metrics come last: they say that the run is finished."""
         if not self.folder:
             return
         save_tensors(self.folder / "model.safetensors", model)
-        write_atomically(self.folder / "confusion.csv", confusion_csv(confusion, class_names))
+        rows = ([name, *row] for name, row in zip(class_names, confusion.tolist(), strict=True))
+        write_atomically(self.folder / "confusion.csv", as_csv(["true \\ decided", *class_names], rows))
+        write_atomically(self.folder / "curve.csv", as_csv(curve, zip(*curve.values(), strict=True)))
         write_atomically(self.folder / "metrics.json", as_json(metrics, indent=2))
         for name in ("state.safetensors", "best.safetensors"):
             (self.folder / name).unlink(missing_ok=True)
 
 
-def confusion_csv(confusion: np.ndarray, class_names: tuple[str, ...]) -> bytes:
-    """Counts with class names: true class by row, decision by column."""
+def as_csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> bytes:
+    """A table as text."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["true \\ decided", *class_names])
-    writer.writerows([name, *row] for name, row in zip(class_names, confusion.tolist(), strict=True))
+    writer.writerow(header)
+    writer.writerows(rows)
     return text.getvalue().encode()
 
 

@@ -20,6 +20,7 @@ from ..errors import InputError
 from ..fitting import Fit
 from ..model import ZeroShotModel
 from ..recipes import assign, grid_points
+from ..recognizers import recognizers_for
 from ..runs import Run
 from ..settings import Settings
 from ..training import steps_per_epoch
@@ -135,7 +136,9 @@ def judge_fold(
     pseudo = pseudo_unseen(training, ratio=ratio, holdout=selection.holdout, seed=settings.seed, fold=fold)
     fit, tests = Fit(pseudo.training(), settings, device, phase), pseudo.tests()
     of_softmax = grid_points(settings.grid, is_of_softmax)
-    ways = [(kind, drawn) for kind in fit.recognizer_kinds() for drawn in (of_softmax if kind == "softmax" else [{}])]
+    ways = [
+        (kind, drawn) for kind in recognizers_for(settings) for drawn in (of_softmax if kind == "softmax" else [{}])
+    ]
 
     def judge(place: int, choice: dict[str, Any]) -> list[dict[str, Any]]:
         found = []
@@ -184,7 +187,7 @@ def published(dataset: ZeroShotDataset, settings: Settings, run: Run, device: to
     training, tests = dataset.training(), dataset.tests()
     settings = with_closed_form(training, settings, run, device)
     fit = Fit(training, settings, device, "training")
-    kinds = fit.recognizer_kinds()
+    kinds = recognizers_for(settings)
 
     def found() -> list[dict[str, Any]]:
         return [one for event in run.events("judged", phase=fit.phase) for one in event["found"]]

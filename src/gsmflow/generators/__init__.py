@@ -1,8 +1,6 @@
-"""Generators: what learns p(features given semantics)."""
+"""Generators: what learns p(features given semantics), and the baselines beside them."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from torch import nn
 
@@ -29,19 +27,20 @@ __all__ = [
     "build_generator",
 ]
 
-GENERATORS: dict[str, Callable[[int, Classes, Settings], nn.Module]] = {
-    "gsmflow": lambda dim, classes, settings: GSMFlow(dim, classes, settings.flow),
-    "gaussian": lambda dim, classes, settings: Gaussian(dim, classes, settings.gaussian),
-    "residual-flow": lambda dim, classes, settings: ResidualFlow(dim, classes, settings.gaussian, settings.residual),
-    "cvae": lambda dim, classes, settings: CVAE(dim, classes, settings.cvae),
-    "wgan": lambda dim, classes, settings: WGAN(dim, classes, settings.wgan),
-    "eszsl": lambda dim, classes, settings: ESZSL(dim, classes, settings.eszsl),
-    "prototype": lambda dim, classes, settings: NearestPrototype(dim, classes, settings.prototype),
-    "dap": lambda dim, classes, settings: DAP(dim, classes, settings.dap),
+GENERATORS: dict[str, tuple[type[nn.Module], tuple[str, ...]]] = {
+    "gsmflow": (GSMFlow, ("flow",)),
+    "residual-flow": (ResidualFlow, ("gaussian", "residual")),
+    "gaussian": (Gaussian, ("gaussian",)),
+    "cvae": (CVAE, ("cvae",)),
+    "wgan": (WGAN, ("wgan",)),
+    "eszsl": (ESZSL, ("eszsl",)),
+    "prototype": (NearestPrototype, ("prototype",)),
+    "dap": (DAP, ("dap",)),
 }
-"""To add a generator, write its file and a line here."""
+"""The class of each kind and the sections of the settings that it takes. To add one, write its file and a line here."""
 
 
 def build_generator(dim: int, classes: Classes, settings: Settings) -> nn.Module:
     """An untrained generator of the kind that ``settings.generator`` names, for features of ``dim`` dimensions."""
-    return GENERATORS[settings.generator](dim, classes, settings)
+    kind, sections = GENERATORS[settings.generator]
+    return kind(dim, classes, *(getattr(settings, section) for section in sections))

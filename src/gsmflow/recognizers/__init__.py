@@ -7,12 +7,22 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..generators.base import Classes
+from ..errors import InputError
+from ..generators import GENERATORS, Classes
 from ..settings import Settings
 from .direct import Direct
 from .softmax import Softmax, fit_softmax
 
-__all__ = ["NEEDS", "RECOGNIZERS", "Direct", "Softmax", "build_recognizer", "fit_recognizer", "fit_softmax"]
+__all__ = [
+    "NEEDS",
+    "RECOGNIZERS",
+    "Direct",
+    "Softmax",
+    "build_recognizer",
+    "fit_recognizer",
+    "fit_softmax",
+    "recognizers_for",
+]
 
 RECOGNIZERS: dict[str, Callable[[int, Classes, Any], nn.Module]] = {
     "softmax": lambda dim, classes, generator: Softmax(dim, classes),
@@ -23,6 +33,24 @@ RECOGNIZERS: dict[str, Callable[[int, Classes, Any], nn.Module]] = {
 
 NEEDS = {"softmax": "sample", "likelihood": "log_prob", "compatibility": "scores"}
 """The method of a generator without which a recognizer cannot work."""
+
+
+def recognizers_for(settings: Settings) -> list[str]:
+    """The recognizer asked for, or with ``auto`` all that the generator supports.
+
+    Raises:
+        InputError: if the generator does not support the one asked for.
+    """
+    kind, _ = GENERATORS[settings.generator]
+    able = [name for name, needs in NEEDS.items() if hasattr(kind, needs)]
+    if settings.recognizer == "auto":
+        return able
+    if settings.recognizer not in able:
+        raise InputError(
+            f"The generator {settings.generator!r} has no {NEEDS[settings.recognizer]}, which "
+            f"{settings.recognizer!r} needs: choose --recognizer {' or '.join(able)}."
+        )
+    return [settings.recognizer]
 
 
 def build_recognizer(kind: str, dim: int, classes: Classes, generator: nn.Module) -> nn.Module:
