@@ -16,7 +16,7 @@ from gsmflow.runs import DataSource, Interrupted, Run, as_json, read_config, rea
 from tests.tiny import GAUSSIAN, PROTOCOLS, TINY, Stops, go_on, problem, start
 
 every_protocol = pytest.mark.parametrize("protocol", PROTOCOLS)
-FINISHED = {"config.yaml", "history.jsonl", "model.safetensors", "metrics.json", "confusion.csv"}
+FINISHED = {"config.yaml", "history.jsonl", "model.safetensors", "metrics.json", "confusion.csv", "curve.csv"}
 TIMES = ("seconds", "peak_memory_mb")
 
 
