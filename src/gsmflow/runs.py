@@ -49,6 +49,7 @@ __all__ = [
     "Run",
     "RunConfig",
     "read_config",
+    "read_curve",
     "read_metrics",
     "read_model_tensors",
 ]
@@ -348,6 +349,17 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     if not isinstance(metrics, dict) or "recognizer" not in metrics:
         raise InputError(f"{path} does not hold the metrics of a gsmflow run; it was altered.")
     return metrics
+
+
+def read_curve(folder: Path) -> dict[str, list[float]]:
+    """The seen-unseen curve of a finished run: ``constants``, ``unseen``, ``seen``."""
+    path = folder / "curve.csv"
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        return {name: [row[name] for row in rows] for name in ("constants", "unseen", "seen")}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path} is missing or damaged ({error}): run that cell again in another folder.") from error
 
 
 def config_here(

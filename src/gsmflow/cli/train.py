@@ -1,8 +1,6 @@
-"""The command line: parse, call, print. Torch is imported by the commands that need it, never for help."""
+"""``gsmflow train`` and ``gsmflow evaluate``."""
 
-import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -10,74 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro import cli
 from tyro.conf import Positional, arg
-from tyro.extras import subcommand_cli_from_dict
 
-from .errors import InputError
-from .settings import Settings
+from ..errors import InputError
+from ..settings import Settings
+from .options import DataArguments
 
 if TYPE_CHECKING:
-    from .recipes import Recipe
+    from ..recipes import Recipe
 
-__all__ = ["main"]
-
-
-def main() -> None:
-    """Run the command that ``sys.argv`` names; bad input is one sentence and exit code 2."""
-    arguments = sys.argv[1:]
-    name, *rest = arguments or ["--help"]
-    if name in ("-h", "--help"):
-        print(overview())
-    elif name == "--version":
-        from . import __version__
-
-        print(f"gsmflow {__version__}")
-    elif name not in COMMANDS:
-        fail(f"there is no command {name!r}; choose one of {', '.join(COMMANDS)}.")
-    else:
-        try:
-            COMMANDS[name](rest)
-        except InputError as error:
-            fail(str(error))
-        except KeyboardInterrupt:
-            sys.exit(130)
-        except BrokenPipeError:  # the reader of our output is gone, as in `gsmflow ... | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def overview() -> str:
-    """What ``gsmflow --help`` prints."""
-    lines = [f"  {name:<10} {(command.__doc__ or '').splitlines()[0]}" for name, command in COMMANDS.items()]
-    return "\n".join(
-        [
-            "usage: gsmflow COMMAND [OPTIONS]",
-            "",
-            "Recognise classes nobody has a picture of: generalized zero-shot learning with conditional flows.",
-            "",
-            *lines,
-            "",
-            "gsmflow COMMAND --help shows the options of a command.",
-        ]
-    )
-
-
-def fail(sentence: str) -> None:
-    """Print one sentence and exit with code 2."""
-    print(f"gsmflow: {sentence}", file=sys.stderr)
-    sys.exit(2)
-
-
-@dataclass(frozen=True)
-class DataArguments:
-    """Which files of a data set to read."""
-
-    data_root: Path = Path("data")
-    """folder that holds the data sets"""
-    features: Annotated[str | None, arg(metavar="STR")] = None
-    """features file without .mat, e.g. res101"""
-    semantics: Annotated[str | None, arg(metavar="STR")] = None
-    """semantics file without _splits.mat, e.g. att"""
-    allow_overlap: bool = False
-    """accept a published file that has samples in two splits"""
+__all__ = ["evaluate", "train"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +26,7 @@ class TrainArguments:
     dataset: Annotated[Positional[str | None], arg(metavar="DATASET")] = None
     """digits, synthetic, or a folder under --data-root that holds the files"""
     recipe: Annotated[str | None, arg(metavar="STR")] = None
-    """name or .yaml file; default: the data set's own recipe, else 'default'"""
+    """name or .yaml file; default: 'default', or with --protocol published the published recipe of the data set"""
     protocol: Literal["validated", "published"] = "validated"
     """validated: choose on pseudo-unseen classes; published: choose on the TEST sets, as the field's code does"""
     out: Annotated[Path | None, arg(metavar="PATH")] = None
@@ -116,9 +55,9 @@ def train(arguments: list[str]) -> None:
         return
     if asked.dataset is None:
         raise InputError("say which data set: gsmflow train DATASET, for example gsmflow train digits.")
-    from .recipes import check_settings, load_recipe, recipe_for
+    from ..recipes import check_settings, load_recipe, recipe_for
 
-    recipe = load_recipe(asked.recipe or recipe_for(asked.dataset))
+    recipe = load_recipe(asked.recipe or recipe_for(asked.dataset, published=asked.protocol == "published"))
     default = replace(TrainArguments(), settings=recipe.settings)
     asked = cli(TrainArguments, args=arguments, prog="gsmflow train", default=default)
     check_settings(asked.settings)
@@ -129,7 +68,7 @@ def train(arguments: list[str]) -> None:
 
 def unknown_option(option: str) -> str:
     """One sentence about an option that does not exist."""
-    from .recipes import known_keys, unknown_key
+    from ..recipes import known_keys, unknown_key
 
     known = [f"--{key}" for key in known_keys(Settings)]
     known += [f"--{field.name.replace('_', '-')}" for kind in (TrainArguments, DataArguments) for field in fields(kind)]
@@ -138,14 +77,13 @@ def unknown_option(option: str) -> str:
 
 def start(name: str, recipe: "Recipe", asked: TrainArguments) -> None:
     """Start a new run."""
-    from .data import load
-    from .experiment import pick_device, pick_threads
-    from .progress import Display
-    from .runs import DataSource, Run, config_here
+    from ..data import load
+    from ..experiment import pick_device, pick_threads
+    from ..progress import Display
+    from ..runs import DataSource, Run, config_here
 
-    choice = (asked.data.features, asked.data.semantics, asked.data.allow_overlap)
-    dataset = load(name, root=asked.data.data_root, features=choice[0], semantics=choice[1], allow_overlap=choice[2])
-    source = DataSource(name, str(asked.data.data_root), *choice, dataset.fingerprint())
+    dataset = load(name, root=asked.data.data_root, **asked.data.choice)
+    source = DataSource(name, str(asked.data.data_root), **asked.data.choice, fingerprint=dataset.fingerprint())
     device, threads = str(pick_device(asked.device)), asked.threads or pick_threads(dataset)
     config = config_here(source, asked.protocol, recipe.name, asked.settings, device, threads)
     folder = asked.out or Path("runs") / f"{dataset.name}-{datetime.now():%Y%m%d-%H%M%S}"
@@ -162,8 +100,8 @@ def start(name: str, recipe: "Recipe", asked: TrainArguments) -> None:
 
 def resume(folder: Path, quiet: bool) -> None:
     """Continue an interrupted run."""
-    from .progress import Display
-    from .runs import Run, read_config
+    from ..progress import Display
+    from ..runs import Run, read_config
 
     config = read_config(folder)
     dataset = load_again(config)
@@ -178,8 +116,8 @@ def go(run: Any, dataset: Any, config: Any) -> dict[str, Any]:
     """Run an experiment to its end; leave the program where it is interrupted."""
     import torch
 
-    from . import experiment
-    from .runs import Interrupted
+    from .. import experiment
+    from ..runs import Interrupted
 
     torch.set_num_threads(config.threads)
     try:
@@ -213,7 +151,7 @@ def print_result(record: dict[str, Any], folder: Path) -> None:
 
 def load_again(config: Any, options: DataArguments | None = None) -> Any:
     """The data set of a run, from the place that the run or ``options`` name."""
-    from .data import load
+    from ..data import load
 
     source = config.data
     root = options.data_root if options and options.data_root != DataArguments().data_root else source.root
@@ -229,16 +167,16 @@ def load_again(config: Any, options: DataArguments | None = None) -> Any:
 def evaluate(arguments: list[str]) -> None:
     """Recompute the metrics of a finished run from its saved model."""
 
-    def command(folder: Positional[Path], data: Annotated[DataArguments, arg(name="")] = DataArguments()) -> None:
+    def command(folder: Positional[Path], data: Annotated[DataArguments, arg(name="")] = DataArguments()) -> None:  # noqa: B008
         """Recompute the metrics of a finished run from its saved model.
 
         Args:
             folder: run folder.
             data: where the data are now; by default where they were.
         """
-        from . import experiment
-        from .evaluation import evaluate
-        from .runs import read_config, read_metrics
+        from .. import experiment
+        from ..evaluation import evaluate
+        from ..runs import read_config, read_metrics
 
         config, before = read_config(folder), read_metrics(folder)
         model = experiment.load_model(folder)
@@ -254,53 +192,3 @@ def evaluate(arguments: list[str]) -> None:
         print_result(before | metrics.headline(), folder)
 
     cli(command, args=arguments, prog="gsmflow evaluate")
-
-
-def data(arguments: list[str]) -> None:
-    """List known benchmarks, or check the files of a data set."""
-
-    def list_benchmarks(data_root: Path = Path("data")) -> None:
-        """Show known benchmarks, where to get them, and whether their files are present.
-
-        Args:
-            data_root: folder that holds the data sets.
-        """
-        from rich.console import Console
-        from rich.table import Table
-
-        from .data.catalog import BENCHMARKS, is_present
-
-        title = f"data root: {data_root}"
-        table = Table("name", "about", "classes seen/unseen", "semantics", "files", "present", title=title)
-        for b in BENCHMARKS:
-            present = "embedded" if not b.files else "yes" if is_present(b, data_root) else "no"
-            table.add_row(b.name, b.title, f"{b.seen}/{b.unseen}", b.semantics, "\n".join(b.files), present)
-        Console().print(table)
-        for source in dict.fromkeys(b.source for b in BENCHMARKS if b.files):
-            print(f"{', '.join(b.name for b in BENCHMARKS if b.source == source)}: {source}")
-
-    def check(path: Positional[Path], options: Annotated[DataArguments, arg(name="")] = DataArguments()) -> None:
-        """Run all checks on a data set and print a summary.
-
-        Args:
-            path: folder that holds the files, or an embedded data set.
-            options: which files to read.
-        """
-        from rich.console import Console
-        from rich.table import Table
-
-        from .data import load, load_folder
-        from .data.summary import summarize
-
-        choice = {"features": options.features, "semantics": options.semantics, "allow_overlap": options.allow_overlap}
-        dataset = load_folder(path, **choice) if path.is_dir() else load(path.name, root=path.parent, **choice)
-        table = Table("what", "value", title=f"{dataset.name}: all checks passed", title_justify="left")
-        for key, value in summarize(dataset).items():
-            table.add_row(key, str(value))
-        Console().print(table)
-
-    commands = {"list": list_benchmarks, "check": check}
-    subcommand_cli_from_dict(commands, args=arguments, prog="gsmflow data")
-
-
-COMMANDS: dict[str, Callable[[list[str]], None]] = {"train": train, "evaluate": evaluate, "data": data}

@@ -1,0 +1,228 @@
+"""``gsmflow compare`` and ``gsmflow reproduce``."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from tyro import cli
+from tyro.conf import Positional, arg
+
+from ..errors import InputError
+from .options import DataArguments
+
+if TYPE_CHECKING:
+    from ..comparison import Comparison
+
+__all__ = ["compare", "reproduce"]
+
+GENERATORS = ("gsmflow", "gaussian", "cvae", "wgan", "eszsl", "prototype", "dap")
+
+
+@dataclass(frozen=True)
+class RunningArguments:
+    """Where and how the runs of a comparison are made."""
+
+    out: Annotated[Path | None, arg(metavar="PATH")] = None
+    """folder for the runs and the tables; what is finished there is kept; default under comparisons/"""
+    jobs: Annotated[int | None, arg(metavar="INT")] = None
+    """runs at a time; default: as many as there are CPU cores, or 1 on another device"""
+    threads: int = 1
+    """CPU threads a run; the same number gives the same numbers"""
+    device: str = "auto"
+    """auto, cpu, cuda or mps"""
+    override: tuple[str, ...] = ()
+    """settings for all runs, as section.name=value"""
+    quiet: bool = False
+    """print the tables only"""
+
+
+@dataclass(frozen=True)
+class CompareArguments:
+    """Run several methods on a data set, over seeds, under both protocols; one table.
+
+    Finished runs are kept: the same command goes on where it was interrupted, and one with more seeds or generators
+    adds them.
+    """
+
+    dataset: Annotated[Positional[str], arg(metavar="DATASET")]
+    """digits, synthetic, or a folder under --data-root that holds the files"""
+    generators: tuple[str, ...] = GENERATORS
+    """gsmflow (the default recipe), gsmflow-published (hours on a CPU), or names or files of recipes"""
+    recognizers: tuple[Literal["auto", "softmax", "likelihood", "compatibility"], ...] = ()
+    """instead of the recipes' own, where a generator supports them"""
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    """a run each"""
+    protocols: tuple[Literal["validated", "published"], ...] = ("validated", "published")
+    """validated: choose on pseudo-unseen classes; published: choose on the TEST sets, as the field's code does"""
+    data: Annotated[DataArguments, arg(name="")] = field(default_factory=DataArguments)
+    running: Annotated[RunningArguments, arg(name="")] = field(default_factory=RunningArguments)
+
+
+@dataclass(frozen=True)
+class ReproduceArguments:
+    """Run a recipe several times and print the result beside the one that is known of it."""
+
+    recipe: Annotated[Positional[str], arg(metavar="RECIPE")]
+    """name or .yaml file"""
+    dataset: Annotated[str | None, arg(metavar="STR")] = None
+    """data set, where the recipe is not for a certain one"""
+    replicates: int = 1
+    """seeds: that of the recipe and the next ones"""
+    protocol: Annotated[Literal["validated", "published"] | None, arg(metavar="validated|published")] = None
+    """default: published for a published recipe, else validated"""
+    data: Annotated[DataArguments, arg(name="")] = field(default_factory=DataArguments)
+    running: Annotated[RunningArguments, arg(name="")] = field(default_factory=RunningArguments)
+
+
+def compare(arguments: list[str]) -> None:
+    """Run several methods on a data set, over seeds, under both protocols; one table."""
+    asked = cli(CompareArguments, args=arguments, prog="gsmflow compare")
+    for name, values in (("generators", asked.generators), ("seeds", asked.seeds), ("protocols", asked.protocols)):
+        if not values:
+            raise InputError(f"--{name} names none; give at least one.")
+    if min(asked.seeds) < 0:
+        raise InputError(f"--seeds must not be negative; found {min(asked.seeds)}.")
+    from ..comparison import write_comparison
+
+    comparison = run(
+        asked.dataset, asked.generators, asked.recognizers, asked.protocols, asked.seeds, asked.data, asked.running
+    )
+    if comparison.records:
+        write_comparison(comparison)
+        print_comparison(comparison)
+    finish(comparison)
+
+
+def reproduce(arguments: list[str]) -> None:
+    """Run a recipe several times, and print the result beside the one that is known of it."""
+    asked = cli(ReproduceArguments, args=arguments, prog="gsmflow reproduce")
+    from ..recipes import load_recipe
+
+    recipe = load_recipe(asked.recipe)
+    dataset = asked.dataset or recipe.dataset
+    if dataset is None:
+        raise InputError(
+            f"The recipe {recipe.name} is for any data set: say which with --dataset, as --dataset digits."
+        )
+    if asked.replicates < 1:
+        raise InputError(f"--replicates must be at least 1; found {asked.replicates}.")
+    protocol = asked.protocol or ("published" if recipe.source == "published" else "validated")
+    seeds = range(recipe.settings.seed, recipe.settings.seed + asked.replicates)
+    comparison = run(dataset, (asked.recipe,), (), (protocol,), tuple(seeds), asked.data, asked.running)
+    if comparison.records:
+        print_reproduction(comparison, recipe)
+    finish(comparison)
+
+
+def run(
+    name: str,
+    methods: Sequence[str],
+    recognizers: Sequence[str],
+    protocols: Sequence[str],
+    seeds: Sequence[int],
+    data: DataArguments,
+    running: RunningArguments,
+) -> "Comparison":
+    """Plan the cells and run those that are not finished; leave the program where it is interrupted."""
+    for option, value in (("jobs", running.jobs), ("threads", running.threads)):
+        if value is not None and value < 1:
+            raise InputError(f"--{option} must be at least 1; found {value}.")
+    from ..comparison import plan, run_cells
+    from ..data import load
+    from ..experiment import pick_device
+    from ..progress import Display
+    from ..recipes import parse_assignments
+    from ..runs import DataSource, Interrupted
+
+    dataset = load(name, root=data.data_root, **data.choice)
+    source = DataSource(name, str(data.data_root), **data.choice, fingerprint=dataset.fingerprint())
+    device = str(pick_device(running.device))
+    cells = plan(
+        dataset,
+        source,
+        methods=tuple(methods),
+        recognizers=tuple(recognizers),
+        protocols=tuple(protocols),
+        seeds=tuple(seeds),
+        overrides=parse_assignments(running.override),
+        device=device,
+        threads=running.threads,
+    )
+    p = dataset.provenance
+    folder = running.out or Path("comparisons") / f"{dataset.name}-{p.features}-{p.semantics}"
+    jobs = running.jobs or ((os.cpu_count() or 1) if device == "cpu" else 1)
+    try:
+        with Display(quiet=running.quiet) as display:
+            display.say(f"{dataset!r}")
+            for warning in dataset.warnings:
+                display.say(f"warning: {warning}")
+            return run_cells(folder, cells, dataset, display, jobs)
+    except Interrupted as stop:
+        print(f"Interrupted. The same command goes on from what is in {folder}.", file=sys.stderr)
+        sys.exit(128 + stop.signum)
+
+
+def print_comparison(comparison: "Comparison") -> None:
+    """The tables on the terminal."""
+    from ..tables import BY_PROTOCOL, method_rows, paired_rows, protocol_rows
+
+    records = comparison.records
+    first = records[0]
+    for protocol, title in BY_PROTOCOL.items():
+        header, rows = method_rows(records, protocol)
+        if rows:
+            print_table(f"{first['dataset']} ({first['features']}, {first['semantics']}), {title}", header, rows)
+            header, rows = paired_rows(records, protocol)
+            if rows:
+                print_table("paired over seeds, with 95 % intervals", header, rows)
+    header, rows = protocol_rows(records)
+    if rows:
+        print_table("what choosing on the test sets seems to give", header, rows)
+    print(f"comparison.json, comparison.md, comparison.png in {comparison.folder}")
+
+
+def print_reproduction(comparison: "Comparison", recipe: Any) -> None:
+    """Ours beside what is known of the recipe."""
+    from ..evaluation.replicates import summarize
+    from ..tables import BY_PROTOCOL, mean_sd
+
+    records = comparison.records
+    rows = []
+    for name in ("T1", "U", "S", "H"):
+        ours = summarize([record[name] for record in records])
+        known = getattr(recipe.known, name, None)
+        row = [name, mean_sd(ours), "unknown" if known is None else f"{known:.1f}"]
+        rows.append([*row, "" if known is None else f"{ours.mean - known:+.1f}"])
+    seeds = ", ".join(str(record["seed"]) for record in records)
+    title = f"recipe {recipe.name} on {records[0]['dataset']}, seeds {seeds}, {BY_PROTOCOL[records[0]['protocol']]}"
+    print_table(title, ["", "ours", "known", "difference"], rows)
+    if recipe.known:
+        print(f"known: {recipe.known.of}")
+    else:
+        print(f"No result is known of the recipe {recipe.name} that could be checked.")
+
+
+def print_table(title: str, header: list[str], rows: list[list[str]]) -> None:
+    """One table with its numbers to the right."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for place, name in enumerate(header):
+        table.add_column(name, justify="left" if place == 0 else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    console = Console()
+    Console(width=None if console.is_terminal else 120).print(table)
+
+
+def finish(comparison: "Comparison") -> None:
+    """Say which runs failed, and exit with code 2 if any did."""
+    if comparison.failures:
+        name, sentence = next(iter(comparison.failures.items()))
+        more = f" ({len(comparison.failures)} runs failed)" if len(comparison.failures) > 1 else ""
+        raise InputError(f"{name}: {sentence}{more}")

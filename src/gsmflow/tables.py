@@ -1,0 +1,141 @@
+"""Results as tables: for the terminal, and as Markdown to be pasted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .evaluation.replicates import Paired, Summary, paired, summarize
+from .runs import versions
+
+__all__ = ["comparison_page", "grouped", "markdown", "method_rows", "paired_rows", "protocol_rows"]
+
+Record = dict[str, Any]
+Row = list[str]
+FIGURES = ("T1", "U", "S", "H", "H_raw", "AUSUC")
+BY_PROTOCOL = {
+    "validated": "validated: chosen on pseudo-unseen classes, test sets read once",
+    "published": "published: selected on test",
+}
+
+
+def grouped(records: Sequence[Record], protocol: str) -> dict[str, list[Record]]:
+    """The records of one protocol by method, in the order in which they were planned.
+
+    A method that was run with several recognizers is named with each.
+    """
+    asked: dict[str, set[str]] = {}
+    for record in records:
+        asked.setdefault(record["generator"], set()).add(record["asked"])
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        method = record["generator"]
+        name = f"{method} ({record['asked']})" if len(asked[method]) > 1 else method
+        if record["protocol"] == protocol:
+            groups.setdefault(name, []).append(record)
+    return groups
+
+
+def mean_sd(found: Summary) -> str:
+    """Mean ± standard deviation, to one decimal."""
+    return f"{found.mean:.1f}" if math.isnan(found.sd) else f"{found.mean:.1f}±{found.sd:.1f}"
+
+
+def interval(found: Summary) -> str:
+    """The bootstrap interval, to one decimal."""
+    return "" if math.isnan(found.low) else f"{found.low:.1f} to {found.high:.1f}"
+
+
+def method_rows(records: Sequence[Record], protocol: str) -> tuple[Row, list[Row]]:
+    """A row a method: mean ± standard deviation of each figure over seeds, the interval of H, seconds a cell."""
+    rows = []
+    for name, group in grouped(records, protocol).items():
+        found = {figure: summarize([record[figure] for record in group]) for figure in FIGURES}
+        seconds = sorted(record["seconds"] for record in group)[len(group) // 2]
+        figures = [mean_sd(found[figure]) for figure in FIGURES]
+        rows.append([name, *figures, interval(found["H"]), str(len(group)), f"{seconds:.0f}"])
+    return ["method", *FIGURES, "95 % of H", "seeds", "s"], rows
+
+
+def paired_rows(records: Sequence[Record], protocol: str) -> tuple[Row, list[Row]]:
+    """Each method less the first, over the same seeds, and on validation over the same seeds and folds."""
+    groups = grouped(records, protocol)
+    first = next(iter(groups), "")
+    header = [f"less {first}", "T1", "H", "wins / losses in H"]
+    if protocol == "validated":
+        header.append("H on validation folds")
+    rows = []
+    for name, group in list(groups.items())[1:]:
+        t1, h = (pairs(group, groups[first], figure, by_seed) for figure in ("T1", "H"))
+        row = [name, difference(t1), difference(h), f"{h.wins} / {h.losses}" if h else ""]
+        if protocol == "validated":
+            row.append(difference(pairs(group, groups[first], "H", by_fold)))
+        rows.append(row)
+    return header, rows
+
+
+def protocol_rows(records: Sequence[Record]) -> tuple[Row, list[Row]]:
+    """What choosing on the test sets seems to give: each method's published less its validated figures."""
+    honest = grouped(records, "validated")
+    rows = [
+        [name, *(difference(pairs(group, honest[name], figure, by_seed)) for figure in ("T1", "H", "H_raw"))]
+        for name, group in grouped(records, "published").items()
+        if name in honest
+    ]
+    return ["selected on test less validated", "T1", "H", "H_raw"], rows
+
+
+def by_seed(record: Record, name: str) -> dict[Any, float]:
+    """One figure of a record by its seed."""
+    return {record["seed"]: record[name]}
+
+
+def by_fold(record: Record, name: str) -> dict[Any, float]:
+    """H on each validation fold of a record, by seed and fold."""
+    return {(record["seed"], fold): h for fold, h in record["chosen"]["validation_H_by_fold"].items()}
+
+
+def pairs(
+    one: Sequence[Record], other: Sequence[Record], name: str, by: Callable[[Record, str], dict[Any, float]]
+) -> Paired | None:
+    """One group less the other in one figure, pair by pair."""
+    a, b = ({key: value for record in group for key, value in by(record, name).items()} for group in (one, other))
+    return paired(a, b)
+
+
+def difference(found: Paired | None) -> str:
+    """A mean difference with its interval."""
+    if found is None:
+        return "no pairs"
+    d = found.difference
+    return f"{d.mean:+.1f}" if math.isnan(d.low) else f"{d.mean:+.1f} ({d.low:+.1f} to {d.high:+.1f})"
+
+
+def markdown(header: Row, rows: list[Row]) -> str:
+    """A table in Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def comparison_page(records: Sequence[Record]) -> str:
+    """All tables of a comparison as one page of Markdown."""
+    if not records:
+        return "No cell is finished.\n"
+    first = records[0]
+    parts = [
+        f"# {first['dataset']} ({first['features']}, {first['semantics']})",
+        "Mean ± standard deviation over seeds, in percent; intervals are bootstrap intervals of the mean.",
+    ]
+    for protocol, title in BY_PROTOCOL.items():
+        header, rows = method_rows(records, protocol)
+        if rows:
+            parts += [f"## {title}", markdown(header, rows)]
+            header, rows = paired_rows(records, protocol)
+            parts += [markdown(header, rows)] if rows else []
+    header, rows = protocol_rows(records)
+    if rows:
+        parts += ["## What choosing on the test sets seems to give", markdown(header, rows)]
+    parts += ["![H with intervals, and seen-unseen curves](comparison.png)"]
+    parts += ["Made with " + ", ".join(f"{name} {version}" for name, version in versions().items()) + "."]
+    return "\n\n".join(parts) + "\n"
