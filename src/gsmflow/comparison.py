@@ -197,9 +197,17 @@ def run_cells(folder: Path, cells: list[Cell], dataset: ZeroShotDataset, display
     display.say(f"{len(cells)} cells, {len(cells) - len(todo)} finished before, {min(jobs, len(todo) or 1)} at a time")
     failures: dict[str, str] = {}
     done = len(cells) - len(todo)
-    running = in_turn if jobs == 1 or len(todo) < 2 else in_processes
-    for cell, record in running(folder / "cells", todo, dataset, display, jobs):
+    at_once = jobs > 1 and len(todo) > 1
+    if at_once:
+        display.begin("comparing", len(cells))
+        display.show(done, {})
+    outcomes = (
+        in_processes(folder / "cells", todo, jobs) if at_once else in_turn(folder / "cells", todo, dataset, display)
+    )
+    for cell, record in outcomes:
         done += 1
+        if at_once:
+            display.show(done, {})
         if isinstance(record, str):
             failures[cell.name] = record
             display.say(f"[{done}/{len(cells)}] {cell.name}: failed: {record}")
@@ -249,23 +257,21 @@ def run_cell(folder: Path, cell: Cell, dataset: ZeroShotDataset, display: Displa
 Outcomes = Iterator[tuple[Cell, dict[str, Any] | str]]
 
 
-def in_turn(folder: Path, cells: list[Cell], dataset: ZeroShotDataset, display: Display, jobs: int) -> Outcomes:
+def in_turn(folder: Path, cells: list[Cell], dataset: ZeroShotDataset, display: Display) -> Outcomes:
     """Run cells one after another in this process."""
     for cell in cells:
         display.say(f"running {cell.name}")
         yield cell, run_cell(folder / cell.name, cell, dataset, display)
 
 
-def in_processes(folder: Path, cells: list[Cell], dataset: ZeroShotDataset, display: Display, jobs: int) -> Outcomes:
+def in_processes(folder: Path, cells: list[Cell], jobs: int) -> Outcomes:
     """Run cells in several processes; a signal to this one lets all of them save their state and stop."""
-    display.begin("comparing", len(cells))
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(jobs, len(cells)), mp_context=context, initializer=start_worker)
     try:
         with interrupting():
             waiting = {pool.submit(run_in_worker, folder / cell.name, cell): cell for cell in cells}
-            for done, future in enumerate(as_completed(waiting), 1):
-                display.show(done, {})
+            for future in as_completed(waiting):
                 yield waiting[future], future.result()
     except BrokenProcessPool as error:
         raise InputError(
