@@ -107,7 +107,7 @@ def test_several_processes_give_the_same_numbers(compared, gsmflow, place):
 
 
 def test_a_signal_stops_all_processes_and_the_comparison_goes_on(gsmflow, place):
-    long = ("--override", "training.epochs=4000", "selection.every=99999", "selection.folds=1")
+    long = ("--override", "training.epochs=800", "selection.every=99999", "selection.folds=1")
     options = ("compare", "TWIN", "--generators", "tiny.yaml", "--protocols", "published", "--out", "c", "--jobs", "2")
     arguments = [sys.executable, "-c", "from gsmflow.cli import main; main()", *options, "--seeds", "0", "1"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -18,6 +18,7 @@ __all__ = ["COLOURS", "draw_comparison"]
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 """Okabe & Ito 2008."""
 STYLES = ("-", "--", "-.", ":")
+"""Lines that lie on each other are told apart."""
 
 
 def draw_comparison(records: Sequence[dict[str, Any]], curves: Mapping[str, Mapping[str, Sequence[float]]]) -> bytes:
@@ -49,7 +50,7 @@ def draw_comparison(records: Sequence[dict[str, Any]], curves: Mapping[str, Mapp
         bars.annotate(f"{found.mean:.1f}", (found.mean, y), (0, 5), textcoords="offset points", ha="center", size=8)
         if protocol == protocols[0]:
             first = min(group, key=lambda record: record["seed"])
-            curve, style = curves[first["run"]], STYLES[place // len(COLOURS) % len(STYLES)]
+            curve, style = curves[first["run"]], STYLES[place % len(STYLES)]
             plane.plot(curve["unseen"], curve["seen"], style, color=colour, label=names[place], linewidth=1.6)
             plane.plot(first["U"], first["S"], "o", color=colour)
 

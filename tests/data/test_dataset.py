@@ -145,6 +145,16 @@ def test_warnings():
     )
 
 
+def test_a_class_with_one_training_sample_is_told():
+    truth = make_truth()
+    of_cow = truth.trainval[truth.labels[truth.trainval] == 5]
+    found = make(trainval=np.setdiff1d(truth.trainval, of_cow[1:])).warnings
+    assert found == (
+        "1 seen classes have a single training sample, of which validation can hold none back: cow; get more samples "
+        "of them, or take them out",
+    )
+
+
 def test_duplicates_against_a_plain_search():
     rng = np.random.default_rng(0)
     features = rng.integers(0, 2, size=(300, 9)).astype(np.float32)  # collides often, also in the entries hashed first

@@ -8,8 +8,11 @@ import torch
 
 from gsmflow import experiment
 from gsmflow.data import TestSets, TrainingSet, ZeroShotDataset
+from gsmflow.errors import InputError
 from gsmflow.evaluation import protocols
+from gsmflow.evaluation.metrics import Curve, best_constant
 from gsmflow.evaluation.protocols import choose, judged_steps
+from gsmflow.recipes import assign
 from gsmflow.runs import Run
 from gsmflow.settings import SelectionSettings
 from gsmflow.settings import TrainingSettings as Training
@@ -183,3 +186,51 @@ def test_the_candidate_of_greatest_mean_h_is_chosen():
         "validation_H_by_fold": {"0": pytest.approx(60), "1": pytest.approx(60)},
     }
     assert choose([[found(0, 0, 50.0, 2.0)], [found(0, 1, 50.0, 3.0)]])["choice"] == {"epoch": 2.5}
+
+
+GRID = replace(TINY, grid=("softmax.lr=0.0001,0.03", "training.lr=0.003,1e-8"))
+
+
+def test_the_grid_is_tried_on_every_fold_and_the_final_model_has_what_was_chosen():
+    run = Run()
+    model, record = train(settings=GRID, run=run)
+    judged = [one for event in run.events("judged") for one in event["found"]]
+    points = {(one["fold"], one["candidate"], *one["grid"].values()) for one in judged}
+    assert len(points) == len(judged) == 2 * 3 * 4  # folds, epochs, grid points
+    best = record["chosen"]["grid"]
+    by_hand = {}
+    for one in judged:
+        by_hand.setdefault((one["candidate"], *one["grid"].items()), []).append(Curve.from_json(one["curve"]))
+    h = {point: best_constant(curves)[1] for point, curves in by_hand.items()}
+    assert tuple(best.items()) == max(h, key=h.__getitem__)[1:]
+    assert record["chosen"]["validation_H"] == max(h.values())
+    by_fold = record["chosen"]["validation_H_by_fold"]
+    assert sum(by_fold.values()) / 2 == pytest.approx(max(h.values()))
+    fixed = assign(replace(TINY, grid=()), best)
+    other, _ = train(settings=fixed, run=Run())
+    assert same_model(model.scaling, other.scaling)
+    assert model.recognizer.all.weight.shape == other.recognizer.all.weight.shape
+
+
+def test_a_grid_of_one_point_changes_nothing():
+    model, record = train(settings=replace(TINY, grid=("softmax.lr=0.01",)))
+    other, plain = train()
+    assert {name: record[name] for name in NUMBERS[:-1]} == {name: plain[name] for name in NUMBERS[:-1]}
+    assert same_model(model, other)
+
+
+def test_the_published_protocol_keeps_the_settings_as_they_stand():
+    assert train(settings=GRID, protocol="published")[1]["H"] == train(protocol="published")[1]["H"]
+
+
+def test_more_folds_than_seen_classes():
+    settings = replace(TINY, selection=replace(TINY.selection, folds=7))
+    with pytest.raises(InputError, match=r"7 folds .* need as many seen classes, and there are 6: lower .* to 6"):
+        train(settings=settings)
+
+
+@pytest.mark.parametrize("after", [-1, 0])
+def test_evaluations_are_spread_evenly(after):
+    settings = replace(TINY, selection=SelectionSettings(evaluations=4, after=after), training=Training(epochs=8))
+    assert judged_steps(settings, 2560, 2560) == [0, 20, 40, 60, 80][after + 1 and 1 :]
+    assert judged_steps(settings, 2560, 256) == [0, 2, 4, 6, 8][after + 1 and 1 :]

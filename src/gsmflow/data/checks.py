@@ -167,6 +167,13 @@ def find_warnings(data: ZeroShotDataset) -> list[str]:
     untested = np.setdiff1d(data.seen, data.labels[data.test_seen])
     if len(untested):
         found.append(f"{len(untested)} seen classes have no test sample: {name_some(data, untested)}")
+    classes, counts = np.unique(data.labels[data.trainval], return_counts=True)
+    single = classes[counts == 1]
+    if len(single):
+        found.append(
+            f"{len(single)} seen classes have a single training sample, of which validation can hold none back: "
+            f"{name_some(data, single)}; get more samples of them, or take them out"
+        )
     alike = data.num_classes - len(set(data.class_names))
     if alike:
         found.append(f"{alike} classes have the same name as another class: tables by name will show one of them")
