@@ -101,7 +101,7 @@ class ESZSL(Compatibility):
         for gamma in settings.gammas:
             left = ridge_map(gram, features.T @ semantics[labels], gamma)
             for lambda_ in settings.lambdas:
-                self.map = ridge_map(seen.T @ seen, left.T, lambda_).T.float()
+                self.map = ridge_map(seen.T @ seen, left.T, lambda_).T.float().contiguous()
                 yield {"gamma": gamma, "lambda": lambda_}
 
     def scores(self, x: Float[Tensor, "n d"], classes: Int[Tensor, " k"]) -> Float[Tensor, "n k"]:
@@ -131,7 +131,7 @@ class DAP(Compatibility):
         features, targets = (x - self.mean).double(), (self.semantics[labels] - self.centre).double()
         gram, moments = features.T @ features, features.T @ targets
         for ridge in settings.ridges:
-            self.map = ridge_map(gram, moments, ridge).float()
+            self.map = ridge_map(gram, moments, ridge).float().contiguous()
             for metric in settings.metrics:
                 self.by_cosine.fill_(metric == "cosine")
                 yield {"ridge": ridge, "metric": metric}

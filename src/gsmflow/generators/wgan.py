@@ -51,7 +51,9 @@ class Judge(nn.Module):
 
     def __init__(self, dim: int, classes: int):
         super().__init__()
-        self.linear = nn.Linear(dim, classes)
+        self.linear: nn.Linear = nn.utils.skip_init(nn.Linear, dim, classes)  # type: ignore[assignment]
+        nn.init.zeros_(self.linear.weight)  # convex: no random start is needed
+        nn.init.zeros_(self.linear.bias)
 
     def loss(self, x: Tensor, places: Tensor, *, step: int = 0, rng: Rng | None = None) -> dict[str, Tensor]:
         """Cross-entropy of the true class."""
@@ -99,8 +101,6 @@ class WGAN(nn.Module):
     def prepare(self, x: Float[Tensor, "n d"], labels: Int[Tensor, " n"]) -> None:
         """Train the classifier of the classification loss on real features."""
         judge = Judge(x.shape[1], len(self.seen)).to(x.device)
-        nn.init.zeros_(judge.linear.weight)  # convex: no random start is needed
-        nn.init.zeros_(judge.linear.bias)
         steps = JUDGE.epochs * steps_per_epoch(len(x), JUDGE.batch)
         places = torch.searchsorted(self.seen, labels)
         for _ in train(judge, x, places, JUDGE, optimizer=build_optimizer(judge, JUDGE), steps=steps, seed=0):
