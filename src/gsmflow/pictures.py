@@ -62,7 +62,7 @@ def draw_comparison(records: Sequence[dict[str, Any]], curves: Mapping[str, Mapp
     for h in (20, 40, 60, 80):
         u = np.linspace(h / 2 + 0.5, 100, 200)
         plane.plot(u, h * u / (2 * u - h), color="#dddddd", linewidth=0.8, zorder=0)
-        plane.annotate(f"H {h}", (h, h), size=7, color="#999999", ha="center")
+        plane.annotate(f"H {h}", (99, 99 * h / (198 - h)), size=7, color="#999999", ha="right")
     seed = min(record["seed"] for record in records)
     plane.set(
         xlim=(0, 100), ylim=(0, 100), xlabel="U (%), unseen classes", ylabel="S (%), seen classes", aspect="equal"

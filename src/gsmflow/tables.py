@@ -136,6 +136,7 @@ def comparison_page(records: Sequence[Record]) -> str:
     header, rows = protocol_rows(records)
     if rows:
         parts += ["## What choosing on the test sets seems to give", markdown(header, rows)]
+        parts += ["Selected on test, H has no calibration constant, as published; H_raw compares like with like."]
     parts += ["![H with intervals, and seen-unseen curves](comparison.png)"]
     parts += ["Made with " + ", ".join(f"{name} {version}" for name, version in versions().items()) + "."]
     return "\n\n".join(parts) + "\n"
