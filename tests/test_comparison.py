@@ -150,6 +150,7 @@ REFUSED = {
         "The generator 'cvae' has no log_prob, which 'likelihood' needs: choose --recognizer softmax.",
     ),
     "no such recipe": (("--generators", "vae"), "There is no recipe 'vae': choose one of "),
+    "two of one name": (("--generators", "tiny.yaml", "data/../tiny.yaml"), "Two generators are called 'tiny': rename"),
     "no generators": (("--generators",), "--generators names none"),
     "no seeds": (("--seeds",), "--seeds names none"),
     "a negative seed": (("--seeds", "-1"), "--seeds must not be negative; found -1."),

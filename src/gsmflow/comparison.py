@@ -128,7 +128,8 @@ def plan(
         threads: CPU threads a cell.
 
     Raises:
-        InputError: if there is no such recipe or setting, or a generator supports none of the recognizers.
+        InputError: if there is no such recipe or setting, a generator supports none of the recognizers, or two have
+            the same name.
     """
     kinds: list[tuple[str, Recipe]] = []
     for method in dict.fromkeys(methods):
@@ -143,6 +144,10 @@ def plan(
                 settings = replace(recipe.settings, seed=seed)
                 config = config_here(source, protocol, recipe.name, settings, device, threads)
                 cells.append(Cell(method, settings.recognizer, protocol, seed, config))
+    names = [cell.name for cell in cells]
+    twice = next((cell.method for cell in cells if names.count(cell.name) > 1), None)
+    if twice:
+        raise InputError(f"Two generators are called {twice!r}: rename one of the recipe files.")
     return cells
 
 
@@ -174,7 +179,6 @@ class Comparison:
     """The finished cells of a comparison, and those that failed with their sentences."""
 
     folder: Path
-    cells: list[Cell]
     records: list[dict[str, Any]]
     failures: dict[str, str]
 
@@ -215,7 +219,7 @@ def run_cells(folder: Path, cells: list[Cell], dataset: ZeroShotDataset, display
             figures = "  ".join(f"{name} {record[name]:.1f}" for name in ("T1", "U", "S", "H"))
             display.say(f"[{done}/{len(cells)}] {cell.name}: {figures}  ({record['seconds']:.0f} s)")
     records = [table_row(cell, folder) for cell in cells if cell.name not in failures]
-    return Comparison(folder, cells, records, failures)
+    return Comparison(folder, records, failures)
 
 
 def table_row(cell: Cell, folder: Path) -> dict[str, Any]:
