@@ -12,7 +12,7 @@ from torch import nn
 from gsmflow.generators import Classes, GSMFlow
 from gsmflow.seeds import derive, generator
 from gsmflow.settings import FlowSettings, TrainingSettings
-from gsmflow.training import build_optimizer, steps_per_epoch, train
+from gsmflow.training import build_optimizer, has_bfloat16, steps_per_epoch, train
 
 SETTINGS = TrainingSettings(batch=8, lr=3e-3, weight_decay=1e-3, lr_step=1, lr_gamma=0.5)
 FLOW = FlowSettings(blocks=3, hidden=24, position_dim=10, prototype=3.0, pi=0.1)
@@ -73,7 +73,8 @@ def test_same_losses_as_the_published_step():
     means = torch.stack([x[labels == k].mean(0) for k in model.seen])
 
     def subnet(net, half, g):
-        return net.last(F.leaky_relu(net.first(torch.cat([half, g], 1)), 0.2))
+        first = torch.cat([net.of_features, net.of_condition], 1)
+        return net.last(F.leaky_relu(F.linear(torch.cat([half, g], 1), first, net.bias), 0.2))
 
     def halve(a):
         return a[:, : a.shape[1] // 2], a[:, a.shape[1] // 2 :]
@@ -205,3 +206,11 @@ def test_optimizer_is_fused_adam_with_the_settings():
         "weight_decay": 1e-3,
         "fused": True,
     }
+
+
+def test_automatic_precision_follows_where_the_processor_can():
+    settings = replace(SETTINGS, precision="auto")
+    exact, reduced = run(12)[1], run(12, settings=settings)[1]
+    assert reduced == pytest.approx(exact, abs=0.02)
+    assert (reduced != exact) == has_bfloat16(torch.device("cpu"))
+    assert run(12, settings=settings)[1] == reduced

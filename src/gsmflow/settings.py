@@ -175,6 +175,8 @@ class TrainingSettings:
     """epochs between two drops of the learning rate"""
     lr_gamma: Positive = 1.0
     """factor of each drop"""
+    precision: Literal["float32", "auto"] = "float32"
+    """of matrix products; auto: bfloat16 where the processor has instructions for it, elsewhere float32"""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ def build_oracle(flow: ConditionalFlow, dim_condition: int, hidden: int, clamp: 
     for block in flow.blocks:
         peer = GLOWCouplingBlock([(flow.dim,)], [(dim_condition,)], subnet, clamp=clamp, split_len=flow.dim // 2)
         for theirs, ours in ((peer.subnet1, block.subnet1), (peer.subnet2, block.subnet2)):
-            theirs[0].load_state_dict(ours.first.state_dict())
+            first = torch.cat([ours.of_features, ours.of_condition], 1)
+            theirs[0].load_state_dict({"weight": first, "bias": ours.bias})
             theirs[2].load_state_dict(ours.last.state_dict())
         oracle.append(peer)
     return oracle

@@ -39,25 +39,32 @@ class Subnet(nn.Module):
     """Linear - LeakyReLU(0.2) - Linear from half of the features and the condition to s and t of the other half.
 
     The first layer acts on ``[x, g]``. It is written as a sum of two products, so that the part of the condition is
-    computed once a class and looked up for each sample instead of once a sample.
+    computed once a class and looked up for each sample instead of once a sample. Each product has a matrix of its own:
+    the gradient of a slice of one matrix would be a second matrix of its size, filled with zeros and added.
     """
 
     def __init__(self, dim_in: int, dim_condition: int, hidden: int, dim_out: int):
         super().__init__()
-        self.dim_in = dim_in
-        self.first = nn.Linear(dim_in + dim_condition, hidden)
+        self.of_features = nn.Parameter(torch.empty(hidden, dim_in))
+        self.of_condition = nn.Parameter(torch.empty(hidden, dim_condition))
+        self.bias = nn.Parameter(torch.empty(hidden))
         self.last = nn.Linear(hidden, 2 * dim_out)
 
     def forward(
         self, x: Float[Tensor, "n half"], g: Float[Tensor, "k g"], index: Int[Tensor, " n"] | None = None
     ) -> tuple[Tensor, Tensor]:
         """Give s and t, ``(n, dim_out)`` each; row i is conditioned on ``g[index[i]]``, or on ``g[i]``."""
-        condition = F.linear(g, self.first.weight[:, self.dim_in :], self.first.bias)
+        condition = F.linear(g, self.of_condition, self.bias)
         if index is not None:
             condition = F.embedding(index, condition)
-        hidden = F.leaky_relu(condition + F.linear(x, self.first.weight[:, : self.dim_in]), 0.2)
+        hidden = F.leaky_relu(condition + F.linear(x, self.of_features), 0.2)
         s, t = self.last(hidden).chunk(2, dim=1)
         return s, t
+
+    def extra_repr(self) -> str:
+        """The sizes of the first layer."""
+        (hidden, dim_in), dim_condition = self.of_features.shape, self.of_condition.shape[1]
+        return f"dim_in={dim_in}, dim_condition={dim_condition}, hidden={hidden}"
 
 
 class ConditionalAffineCoupling(nn.Module):
