@@ -25,7 +25,7 @@ class Live(Progress):
         self.current: TaskID | None = None
         self.figures = ""
         super().__init__(
-            TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+            TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
             BarColumn(bar_width=20),
             MofNCompleteColumn(table_column=Column(no_wrap=True)),
             TimeRemainingColumn(table_column=Column(no_wrap=True)),
@@ -58,6 +58,7 @@ class Display:
         self.verbose = verbose
         self.live = Live(self.console) if self.console.is_interactive and not quiet else None
         self.tasks: dict[str, TaskID] = {}
+        self.figures: Mapping[str, float] = {}
         self.title, self.total, self.last_line, self.last_mention = "", 0, 0.0, 0.0
         self.best: tuple[str, float, str] | None = None
         self.show_warning = warnings.showwarning
@@ -82,18 +83,21 @@ class Display:
         kept = {t: task for t, task in self.tasks.items() if title.startswith(f"{t}: ") or (back and t == title)}
         stale = [task for t, task in self.tasks.items() if t not in kept]
         self.tasks = kept if title in kept else {**kept, title: self.live.add_task(title, total=total)}
-        self.live.current, self.live.figures = self.tasks[title], self.line({})
+        if not kept:
+            self.figures = {}
+        self.live.current, self.live.figures = self.tasks[title], self.line(self.figures)
         for task in stale:
             self.live.remove_task(task)
 
     def show(self, done: int, figures: Mapping[str, float]) -> None:
         """Show how far the task is."""
         if self.live:
-            self.live.figures = self.line(figures)
+            self.figures = figures or self.figures
+            self.live.figures = self.line(self.figures)
             self.live.update(self.tasks[self.title], completed=done)
         elif time.monotonic() - self.last_line > LINE_EVERY_S:
             self.last_line = time.monotonic()
-            self.console.print(f"{self.title}: {done}/{self.total}  {self.line(figures)}", highlight=False)
+            self.say(f"{self.title}: {done}/{self.total}  {self.line(figures)}")
 
     def line(self, figures: Mapping[str, float]) -> str:
         """The best H so far and the figures; the phase of that H is named where it is another than the present one."""

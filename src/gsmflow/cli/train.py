@@ -57,12 +57,11 @@ def train(arguments: list[str]) -> None:
     if asked.quiet and asked.verbose:
         raise InputError("--quiet and --verbose contradict each other; give one of them.")
     if asked.resume:
-        shown = {"quiet": asked.quiet, "verbose": asked.verbose, "json": asked.json}
-        if asked != TrainArguments(resume=asked.resume, **shown):
+        if asked != TrainArguments(resume=asked.resume, quiet=asked.quiet, verbose=asked.verbose, json=asked.json):
             raise InputError(
                 "--resume reads everything from the run folder; beside it give --quiet, --verbose, --json or nothing."
             )
-        resume(asked.resume, **shown)
+        resume(asked.resume, asked)
         return
     if asked.dataset is None:
         raise InputError("say which data set: gsmflow train DATASET, for example gsmflow train digits.")
@@ -109,7 +108,7 @@ def start(name: str, recipe: "Recipe", asked: TrainArguments) -> None:
     print_result(record, folder, json=asked.json)
 
 
-def resume(folder: Path, *, quiet: bool, verbose: bool, json: bool) -> None:
+def resume(folder: Path, asked: TrainArguments) -> None:
     """Continue an interrupted run."""
     from ..progress import Display
     from ..runs import Run, read_config
@@ -118,9 +117,9 @@ def resume(folder: Path, *, quiet: bool, verbose: bool, json: bool) -> None:
     dataset = load_again(config)
     if dataset.fingerprint() != config.data.fingerprint:
         raise InputError(f"The data of {folder} have changed since the run began; start a new run.")
-    with Display(quiet=quiet, verbose=verbose) as display:
+    with Display(quiet=asked.quiet, verbose=asked.verbose) as display:
         record = go(Run.resume(folder, display), dataset, config)
-    print_result(record, folder, json=json)
+    print_result(record, folder, json=asked.json)
 
 
 def go(run: Any, dataset: Any, config: Any) -> dict[str, Any]:
