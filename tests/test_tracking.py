@@ -135,7 +135,9 @@ def assert_shows_the_history(folder: Path) -> None:
                 assert shown == [(step, pytest.approx(value)) for step, value in logged]
             else:
                 assert [step for step, _ in shown] == [e["step"] for e in here if e["event"] == "judged"]
-        assert any(tag.startswith("loss/") for tag in found.Tags()["scalars"]) == any(e["event"] == "train" for e in here)
+        assert any(tag.startswith("loss/") for tag in found.Tags()["scalars"]) == any(
+            e["event"] == "train" for e in here
+        )
 
 
 @pytest.fixture
