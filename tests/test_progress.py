@@ -72,6 +72,9 @@ def test_the_best_h_names_its_phase_where_another_is_shown():
         assert screen(shown)[1] == line
     shown.begin("fold 2", 9)
     assert screen(shown)[1] == "best H 50.0 in fold 1"
+    shown.note_best("validation H", 45.0, "")
+    shown.begin("final", 9)
+    assert screen(shown)[1] == "validation H 45.0"
 
 
 def test_nothing_stays_of_the_live_lines():

@@ -106,12 +106,12 @@ class Display:
         parts = [f"{name} {value:.4g}" for name, value in figures.items()]
         if self.best:
             name, h, phase = self.best
-            here = self.title == phase or self.title.startswith(f"{phase}: ")
+            here = phase in ("", self.title) or self.title.startswith(f"{phase}: ")
             parts.insert(0, f"{name} {h:.1f}" + ("" if here else f" in {phase}"))
         return "  ".join(parts)
 
     def note_best(self, name: str, h: float, phase: str) -> None:
-        """Keep in sight the best H so far of a phase, in percent."""
+        """Keep in sight the best H so far of a phase, or with an empty name of all before, in percent."""
         self.best = name, h, phase
 
     def mention(self, line: str) -> None:

@@ -121,7 +121,8 @@ def draw_curve(curve: Mapping[str, Sequence[float]], metrics: Mapping[str, Any])
     axes = figure.subplots()
     axes.plot(curve["unseen"], curve["seen"], color="#0072B2")
     axes.plot(metrics["U"], metrics["S"], "o", color="#0072B2")
-    axes.annotate(f"H {metrics['H']:.1f}", (metrics["U"], metrics["S"]), (6, 6), textcoords="offset points")
+    place = {"xytext": (-6, -6), "textcoords": "offset points", "ha": "right", "va": "top"}  # under the curve
+    axes.annotate(f"H {metrics['H']:.1f}", (metrics["U"], metrics["S"]), **place)
     axes.set(xlim=(0, 105), ylim=(0, 105), xlabel="U (%), unseen classes", ylabel="S (%), seen classes")
     axes.set_title(f"{metrics['dataset']}, selected on {metrics['selected_on']}", fontsize=10)
     return figure

@@ -110,6 +110,7 @@ def choose_on_folds(
         f"{name} {value}" for name, value in {**chosen["choice"], **chosen["grid"], "by": chosen["recognizer"]}.items()
     )
     run.display.say(f"{stage}chosen on pseudo-unseen classes: {choice}; validation H {chosen['validation_H']:.1f}")
+    run.display.note_best("validation H", chosen["validation_H"], "")
     return chosen
 
 
