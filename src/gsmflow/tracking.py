@@ -82,9 +82,14 @@ class TensorBoardTracker(Tracker):
 
     def finish(self, metrics: Mapping[str, Any]) -> None:
         """Add settings and result, side by side with those of other runs, and close all files."""
+        from torch.utils.tensorboard.summary import hparams
+
         root = self.opened_root()
         scalars = {f"result/{name}": value for name, value in metrics.items() if isinstance(value, float)}
-        root.add_hparams(hyper_parameters(self.config), scalars, run_name=".", global_step=0)
+        for summary in hparams(hyper_parameters(self.config), scalars):  # add_hparams would open a second file
+            root.file_writer.add_summary(summary)
+        for name, value in scalars.items():
+            root.add_scalar(name, value, 0)
         root.close()
         if self.writer:
             self.writer.close()
