@@ -60,6 +60,55 @@ def test_progress_is_shown_unless_quiet(gsmflow, place):
     assert len(quiet.out) < len(loud.out + loud.err)
 
 
+def test_verbose_prints_every_evaluation(gsmflow, place):
+    few = gsmflow(*TRAIN[:-1], "--out", "a", "--recipe", "gaussian")
+    all_ = gsmflow(*TRAIN[:-1], "--out", "b", "--recipe", "gaussian", "--verbose")
+    judged = [
+        one
+        for line in (place / "b" / "history.jsonl").read_text().splitlines()
+        for one in json.loads(line).get("found", [])
+    ]
+    line = r"fold \d of \d, kernel \w+, ridge [\d.]+, shrink [\d.]+, widen [\d.]+, likelihood: T1 [\d.]+  U .*"
+    assert len(re.findall(f"^{line}$", all_.err, re.MULTILINE)) == len(judged) > 10
+    assert not re.findall(f"^{line}$", few.err, re.MULTILINE)
+    assert numbers_of(all_.out) == numbers_of(few.out)
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_json_is_all_that_stands_on_standard_output(gsmflow, place, quiet):
+    trained = gsmflow(*TRAIN[:-1], *(["--quiet"] if quiet else []), "--out", "run", "--json")
+    assert trained.code == 0
+    assert (trained.err == "") == quiet
+    assert json.loads(trained.out) == json.loads((place / "run" / "metrics.json").read_text()) | {"run": "run"}
+    again = gsmflow("evaluate", "run", "--json")
+    assert (again.code, again.err) == (0, "")
+    assert json.loads(again.out) == json.loads(trained.out)
+
+
+def test_resume_takes_what_is_shown(gsmflow, place, run, monkeypatch):
+    with monkeypatch.context() as patch:
+        Stops(patch, 5)
+        stopped = gsmflow(*TRAIN, "--out", "half", "--json")
+    assert (stopped.code, stopped.out, stopped.err) == (143, "", "")
+    resumed = gsmflow("train", "--resume", "half", "--verbose", "--json")
+    assert resumed.code == 0
+    assert re.search(r"^fold 2 of 2, epoch \d, softmax: T1 ", resumed.err, re.MULTILINE), resumed.err
+    assert json.loads(resumed.out)["H"] == read_metrics(run)["H"]
+
+
+def test_tracking(gsmflow, place, monkeypatch):
+    pytest.importorskip("torch.utils.tensorboard", reason="TensorBoard is an extra")
+    tracked = (*TRAIN, "--track", "tensorboard")
+    with monkeypatch.context() as patch:
+        Stops(patch, 5)
+        assert gsmflow(*tracked, "--out", "run").code == 143
+    before = set((place / "run" / "tensorboard").rglob("events.*"))
+    assert before
+    result = gsmflow("train", "--resume", "run", "--quiet")
+    assert (result.code, result.err) == (0, "")
+    assert before < set((place / "run" / "tensorboard").rglob("events.*"))
+
+
 def test_the_run_folder_has_a_name_of_its_own(gsmflow, place):
     result = gsmflow(*TRAIN)
     folder = Path(result.out.splitlines()[-1].removeprefix("run folder: "))

@@ -58,6 +58,7 @@ BAD_COMMANDS = {
     "diverging": ((*TRAIN, "--training.lr", "1e38", "--flow.blocks", "5"), "finite"),
     "diverging recognizer": ((*TRAIN, "--softmax.lr", "1e38"), "finite"),
     "no likelihoods": ((*TRAIN, "--generator", "gaussian", "--recognizer", "likelihood", "--resume", "x"), "--resume"),
+    "quiet and verbose": ((*TRAIN, "--verbose"), "--quiet and --verbose contradict each other; give one of them."),
     "resume of nothing": (("train", "--resume", "nowhere"), "nowhere is no run folder: it holds no config.yaml."),
     "evaluate nothing": (("evaluate", "data"), "data is no run folder: it holds no config.yaml."),
     "check nothing": (("data", "check", "data/NONE"), "no data set 'NONE' in data (data sets there: TWIN)"),

@@ -69,6 +69,7 @@ class Fit:
         run.display.begin(self.phase, self.generator.count)  # type: ignore[arg-type]
         for place, choice in enumerate(self.generator.candidates(self.x, self.labels)):  # type: ignore[operator]
             found += judge(place, choice)
+            run.display.begin(self.phase, self.generator.count)  # type: ignore[arg-type]
             run.display.show(place + 1, {})
             run.stop_if_asked()
         run.log("judged", phase=self.phase, step=0, last=True, found=found)

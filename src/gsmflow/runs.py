@@ -10,8 +10,9 @@
     curve.csv           the seen-unseen curve: U and S at each calibration constant
     state.safetensors   only while the run is unfinished: parameters, optimizer, where training stands
     best.safetensors    the same, under the published protocol: the best model so far
+    tensorboard/        only with ``--track tensorboard``: event files, which repeat the history
 
-Every file but the history is written under a temporary name and renamed.
+Every file but the history and the event files is written under a temporary name and renamed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import platform
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -39,9 +40,11 @@ from safetensors.torch import save
 from torch import Tensor
 
 from .errors import InputError
+from .evaluation.metrics import Curve, best_constant
 from .progress import Display
 from .recipes import read_strictly
 from .settings import Settings
+from .tracking import Tracker, draw_curve, open_tracker
 
 __all__ = [
     "DataSource",
@@ -94,6 +97,7 @@ class RunConfig:
     threads: int
     versions: dict[str, str]
     git: str | None
+    track: Literal["tensorboard"] | None = None
 
 
 def versions() -> dict[str, str]:
@@ -154,38 +158,46 @@ class Run:
     Args:
         folder: where to write; None keeps all in memory (for use from Python).
         display: what the user sees.
+        tracker: is told of every event.
 
-    Use `create` for a new folder and `resume` for an interrupted one.
+    Use `create` for a new folder and `resume` for an interrupted one; both start the tracker that they are given, or
+    that the configuration names.
     """
 
-    def __init__(self, folder: Path | None = None, display: Display | None = None):
+    def __init__(self, folder: Path | None = None, display: Display | None = None, tracker: Tracker | None = None):
         self.folder = folder
         self.display = display or Display(quiet=True)
+        self.tracker = tracker or Tracker()
         self.history: list[dict[str, Any]] = []
         self.state: dict[str, Any] = {}
         self.best: dict[str, Tensor] = {}
         self.best_h = -1.0
+        self.reached: dict[str, float] = {}
         self.signum: int | None = None
         self.state_written, self.state_cost = time.monotonic(), 0.0
 
     @classmethod
-    def create(cls, folder: Path, config: RunConfig, display: Display) -> Run:
+    def create(cls, folder: Path, config: RunConfig, display: Display, tracker: Tracker | None = None) -> Run:
         """Start a new run folder; an existing one that holds anything is refused and left alone."""
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             held = "holds another run" if (folder / "config.yaml").exists() else "is not an empty folder"
             raise InputError(
                 f"{folder} {held}; choose another --out, or continue an interrupted run with --resume {folder}."
             )
+        tracker = tracker or open_tracker(config.track, folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"Could not make the folder {folder}: {error.strerror}; choose another --out.") from error
-        text = yaml.safe_dump(_plain(asdict(config)), sort_keys=False, allow_unicode=True)
+        content = _plain(asdict(config))
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         write_atomically(folder / "config.yaml", text.encode())
-        return cls(folder, display)
+        run = cls(folder, display, tracker)
+        run.tell(lambda tracker: tracker.start(content))
+        return run
 
     @classmethod
-    def resume(cls, folder: Path, display: Display) -> Run:
+    def resume(cls, folder: Path, display: Display, tracker: Tracker | None = None) -> Run:
         """Take up an interrupted run: its history up to the last saved state, and that state."""
         if (folder / "metrics.json").exists():
             raise InputError(f"The run in {folder} is finished: see its metrics.json; there is nothing to resume.")
@@ -195,6 +207,7 @@ class Run:
             if "state" not in about:
                 raise InputError(f"{folder / 'state.safetensors'} was not written by gsmflow; start a new run.")
             run.state = json.loads(about["state"]) | {"tensors": tensors}
+        lines: list[str] = []
         if (folder / "history.jsonl").exists():
             lines = (folder / "history.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
             lines = lines[: run.state.get("events", 0)]
@@ -202,7 +215,13 @@ class Run:
                 run.history = [json.loads(line) for line in lines]
             except ValueError as error:
                 raise InputError(f"{folder / 'history.jsonl'} is damaged ({error}); start a new run.") from error
+        config = read_config(folder)
+        run.tracker = tracker or open_tracker(config.track, folder, run.history)
+        if (folder / "history.jsonl").exists():
             write_atomically(folder / "history.jsonl", "".join(lines).encode())
+        run.tell(lambda tracker: tracker.start(_plain(asdict(config))))
+        for event in run.history:
+            run.figures_of(event)
         return run
 
     def discard_if_empty(self) -> None:
@@ -222,6 +241,36 @@ class Run:
                     file.write(line)
             except OSError as error:
                 raise InputError(f"Could not write {self.folder / 'history.jsonl'}: {error.strerror}.") from error
+        figures = self.figures_of(self.history[-1])
+        if figures:
+            self.tell(lambda tracker: tracker.scalars(values["phase"], values["step"], figures))
+
+    def figures_of(self, event: dict[str, Any]) -> dict[str, float]:
+        """What an event tells a tracker; the display learns the best H so far from it.
+
+        On pseudo-unseen classes that is H at the best calibration constant of each candidate's own curve, as no other
+        fold is known yet.
+        """
+        if event["event"] == "train":
+            return {f"loss/{name}": value for name, value in event.items() if name not in ("event", "phase", "step")}
+        if event["event"] != "judged" or not event["found"]:
+            return {}
+        phase, found = event["phase"], event["found"]
+        validated = "curve" in found[0]
+        h = max(best_constant([Curve.from_json(one["curve"])])[1] if validated else one["H"] for one in found)
+        best = self.reached[phase] = max(h, self.reached.get(phase, h))
+        self.display.note_best("best H" if validated else "best test H", best, phase)
+        where = "validation" if validated else "test"
+        return {f"{where}/H": h, f"{where}/best_H": best}
+
+    def tell(self, what: Callable[[Tracker], None]) -> None:
+        """Tell the tracker; one that fails is told no more, and the run goes on."""
+        try:
+            what(self.tracker)
+        except Exception as error:  # whatever it is, the run is worth more
+            self.tracker = Tracker()
+            reason = " ".join(str(error).split()) or type(error).__name__
+            self.display.say(f"warning: tracking failed ({reason}); the run goes on without it")
 
     def events(self, event: str, **where: Any) -> list[dict[str, Any]]:
         """All events of one kind whose values are those given."""
@@ -283,15 +332,17 @@ class Run:
         curve: Mapping[str, list[float]],
     ) -> None:
         """Write model and metrics, and drop the state. The metrics come last: they say that the run is finished."""
-        if not self.folder:
-            return
-        save_tensors(self.folder / "model.safetensors", model)
-        rows = ([name, *row] for name, row in zip(class_names, confusion.tolist(), strict=True))
-        write_atomically(self.folder / "confusion.csv", as_csv(["true \\ decided", *class_names], rows))
-        write_atomically(self.folder / "curve.csv", as_csv(curve, zip(*curve.values(), strict=True)))
-        write_atomically(self.folder / "metrics.json", as_json(metrics, indent=2))
-        for name in ("state.safetensors", "best.safetensors"):
-            (self.folder / name).unlink(missing_ok=True)
+        if self.folder:
+            save_tensors(self.folder / "model.safetensors", model)
+            rows = ([name, *row] for name, row in zip(class_names, confusion.tolist(), strict=True))
+            write_atomically(self.folder / "confusion.csv", as_csv(["true \\ decided", *class_names], rows))
+            write_atomically(self.folder / "curve.csv", as_csv(curve, zip(*curve.values(), strict=True)))
+            write_atomically(self.folder / "metrics.json", as_json(metrics, indent=2))
+            for name in ("state.safetensors", "best.safetensors"):
+                (self.folder / name).unlink(missing_ok=True)
+        if type(self.tracker) is not Tracker:  # drawing takes a moment
+            self.tell(lambda tracker: tracker.picture("seen-unseen curve", draw_curve(curve, metrics)))
+            self.tell(lambda tracker: tracker.finish(metrics))
 
 
 def as_csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> bytes:
@@ -363,7 +414,13 @@ def read_curve(folder: Path) -> dict[str, list[float]]:
 
 
 def config_here(
-    data: DataSource, protocol: str, recipe: str, settings: Settings, device: str, threads: int
+    data: DataSource,
+    protocol: str,
+    recipe: str,
+    settings: Settings,
+    device: str,
+    threads: int,
+    track: str | None = None,
 ) -> RunConfig:
     """The configuration of a run made here and now."""
     return RunConfig(
@@ -375,6 +432,7 @@ def config_here(
         threads,
         versions(),
         git_revision(),
+        track,  # type: ignore[arg-type]
     )
 
 

@@ -37,8 +37,14 @@ class TrainArguments:
     """auto, cpu, cuda or mps"""
     threads: Annotated[int | None, arg(metavar="INT")] = None
     """CPU threads; default: all, or one for a small data set; the same number gives the same numbers"""
+    track: Annotated[Literal["tensorboard"] | None, arg(metavar="tensorboard")] = None
+    """follow the run in TensorBoard as well: event files in the run folder"""
     quiet: bool = False
     """print the result only"""
+    verbose: bool = False
+    """print every evaluation, and warnings in full"""
+    json: bool = False
+    """print the result as JSON"""
     data: Annotated[DataArguments, arg(name="")] = field(default_factory=DataArguments)
     settings: Annotated[Settings, arg(name="")] = field(default_factory=Settings)
 
@@ -48,10 +54,14 @@ def train(arguments: list[str]) -> None:
     asked, unknown = cli(TrainArguments, args=arguments, prog="gsmflow train", return_unknown_args=True)
     if unknown:
         raise InputError(unknown_option(unknown[0]))
+    if asked.quiet and asked.verbose:
+        raise InputError("--quiet and --verbose contradict each other; give one of them.")
     if asked.resume:
-        if asked != TrainArguments(resume=asked.resume, quiet=asked.quiet):
-            raise InputError("--resume reads everything from the run folder; beside it give --quiet or nothing.")
-        resume(asked.resume, asked.quiet)
+        if asked != TrainArguments(resume=asked.resume, quiet=asked.quiet, verbose=asked.verbose, json=asked.json):
+            raise InputError(
+                "--resume reads everything from the run folder; beside it give --quiet, --verbose, --json or nothing."
+            )
+        resume(asked.resume, asked)
         return
     if asked.dataset is None:
         raise InputError("say which data set: gsmflow train DATASET, for example gsmflow train digits.")
@@ -85,9 +95,9 @@ def start(name: str, recipe: "Recipe", asked: TrainArguments) -> None:
     dataset = load(name, root=asked.data.data_root, **asked.data.choice)
     source = DataSource(name, str(asked.data.data_root), **asked.data.choice, fingerprint=dataset.fingerprint())
     device, threads = str(pick_device(asked.device)), asked.threads or pick_threads(dataset)
-    config = config_here(source, asked.protocol, recipe.name, asked.settings, device, threads)
+    config = config_here(source, asked.protocol, recipe.name, asked.settings, device, threads, asked.track)
     folder = asked.out or Path("runs") / f"{dataset.name}-{datetime.now():%Y%m%d-%H%M%S}"
-    with Display(quiet=asked.quiet) as display:
+    with Display(quiet=asked.quiet, verbose=asked.verbose) as display:
         display.say(f"{dataset!r}")
         for warning in dataset.warnings:
             display.say(f"warning: {warning}")
@@ -95,10 +105,10 @@ def start(name: str, recipe: "Recipe", asked: TrainArguments) -> None:
         if asked.protocol == "published":
             display.say("the best evaluation is SELECTED ON TEST, as the published code does")
         record = go(Run.create(folder, config, display), dataset, config)
-    print_result(record, folder)
+    print_result(record, folder, json=asked.json)
 
 
-def resume(folder: Path, quiet: bool) -> None:
+def resume(folder: Path, asked: TrainArguments) -> None:
     """Continue an interrupted run."""
     from ..progress import Display
     from ..runs import Run, read_config
@@ -107,9 +117,9 @@ def resume(folder: Path, quiet: bool) -> None:
     dataset = load_again(config)
     if dataset.fingerprint() != config.data.fingerprint:
         raise InputError(f"The data of {folder} have changed since the run began; start a new run.")
-    with Display(quiet=quiet) as display:
+    with Display(quiet=asked.quiet, verbose=asked.verbose) as display:
         record = go(Run.resume(folder, display), dataset, config)
-    print_result(record, folder)
+    print_result(record, folder, json=asked.json)
 
 
 def go(run: Any, dataset: Any, config: Any) -> dict[str, Any]:
@@ -134,8 +144,13 @@ def go(run: Any, dataset: Any, config: Any) -> dict[str, Any]:
     return record
 
 
-def print_result(record: dict[str, Any], folder: Path) -> None:
-    """The headline table, with what the model was selected on, and where the run lies."""
+def print_result(record: dict[str, Any], folder: Path, *, json: bool) -> None:
+    """The headline table, with what the model was selected on, and where the run lies; or all of it as JSON."""
+    if json:
+        from ..runs import as_json
+
+        print(as_json(record | {"run": str(folder)}, indent=2).decode(), end="")
+        return
     from rich.console import Console
     from rich.table import Table
 
@@ -167,11 +182,16 @@ def load_again(config: Any, options: DataArguments | None = None) -> Any:
 def evaluate(arguments: list[str]) -> None:
     """Recompute the metrics of a finished run from its saved model."""
 
-    def command(folder: Positional[Path], data: Annotated[DataArguments, arg(name="")] = DataArguments()) -> None:  # noqa: B008
+    def command(
+        folder: Positional[Path],
+        json: bool = False,
+        data: Annotated[DataArguments, arg(name="")] = DataArguments(),  # noqa: B008
+    ) -> None:
         """Recompute the metrics of a finished run from its saved model.
 
         Args:
             folder: run folder.
+            json: print the result as JSON.
             data: where the data are now; by default where they were.
         """
         from .. import experiment
@@ -189,6 +209,6 @@ def evaluate(arguments: list[str]) -> None:
         if dataset.fingerprint() != config.data.fingerprint:
             print("gsmflow: these are not the data that the run was made on.", file=sys.stderr)
         metrics = evaluate(model, dataset.tests(), dataset.seen, dataset.unseen, constant=float(model.constant))
-        print_result(before | metrics.headline(), folder)
+        print_result(before | experiment.metrics_record(metrics, dataset), folder, json=json)
 
     cli(command, args=arguments, prog="gsmflow evaluate")

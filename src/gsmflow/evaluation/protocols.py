@@ -110,6 +110,7 @@ def choose_on_folds(
         f"{name} {value}" for name, value in {**chosen["choice"], **chosen["grid"], "by": chosen["recognizer"]}.items()
     )
     run.display.say(f"{stage}chosen on pseudo-unseen classes: {choice}; validation H {chosen['validation_H']:.1f}")
+    run.display.note_best("validation H", chosen["validation_H"], "")
     return chosen
 
 
@@ -145,8 +146,8 @@ def judge_fold(
         for kind, drawn in ways:
             model = last(fit.models(run, kind, place, settings=assign(settings, drawn)))
             metrics = fit.test(model, tests)
-            if not fit.is_closed_form:
-                run.display.mention(f"{phase}, epoch {choice['epoch']:.0f}, {kind}: {headline(metrics)}")
+            if run.display.verbose or not fit.is_closed_form:
+                run.display.mention(f"{phase}, {spelled(choice | drawn)}, {kind}: {headline(metrics)}")
             made = {"choice": choice, "recognizer": kind, "grid": tried | drawn}
             found.append({"candidate": place, **made, "fold": fold, **metrics.headline()})
             found[-1]["curve"] = metrics.curve.thin().to_json()
@@ -203,8 +204,8 @@ def published(dataset: ZeroShotDataset, settings: Settings, run: Run, device: to
                     best_state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         if best_state:
             run.save_best(best_state, best_h)
-        if not fit.is_closed_form:
-            run.display.say(f"epoch {choice['epoch']:.0f}: best H so far {best_h:.1f} (selected on test)")
+        if run.display.verbose or not fit.is_closed_form:
+            run.display.say(f"{spelled(choice)}: best H so far {best_h:.1f} (selected on test)")
         return here
 
     run.best_h = max((one["H"] for one in found()), default=-1.0)
@@ -219,6 +220,11 @@ def published(dataset: ZeroShotDataset, settings: Settings, run: Run, device: to
 def last(models: Iterator[ZeroShotModel]) -> ZeroShotModel:
     """The last of an iterator of models."""
     return deque(models, maxlen=1)[0]
+
+
+def spelled(choice: dict[str, Any]) -> str:
+    """What was tried, in a line."""
+    return ", ".join(f"{name} {value:.0f}" if name == "epoch" else f"{name} {value}" for name, value in choice.items())
 
 
 def headline(metrics: Metrics) -> str:
