@@ -68,7 +68,8 @@ def test_verbose_prints_every_evaluation(gsmflow, place):
         for line in (place / "b" / "history.jsonl").read_text().splitlines()
         for one in json.loads(line).get("found", [])
     ]
-    line = r"fold \d of \d, kernel \w+, ridge [\d.]+, shrink [\d.]+, widen [\d.]+, likelihood: T1 [\d.]+  U .*"
+    choice = r"semantics l2, kernel \w+, ridge [\d.]+, shrink [\d.]+, widen [\d.]+"
+    line = rf"fold \d of \d, {choice}, likelihood: T1 [\d.]+  U .*"
     assert len(re.findall(f"^{line}$", all_.err, re.MULTILINE)) == len(judged) > 10
     assert not re.findall(f"^{line}$", few.err, re.MULTILINE)
     assert numbers_of(all_.out) == numbers_of(few.out)

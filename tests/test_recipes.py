@@ -115,7 +115,7 @@ BAD = {
     "nothing near": ("qqqq: 1", "no setting 'qqqq'; known are about, source, dataset, known"),
     "text for a number": ("training: {epochs: many}", "training.epochs: Input should be a valid integer"),
     "fraction for a number": ("training: {epochs: 2.5}", "training.epochs: Input should be a valid integer"),
-    "no such choice": ("scaling: max", "scaling: Input should be 'minmax' or 'none' (found 'max')"),
+    "no such choice": ("scaling: max", "scaling: Input should be 'minmax', 'none', 'l2' or 'sqrt-l2' (found 'max')"),
     "list for a section": ("flow: [1, 2]", "flow: Input should be"),
     "a list": ("- 1\n- 2", "must hold keys and values; it holds list"),
     "nothing": ("", "must hold keys and values; it holds NoneType"),

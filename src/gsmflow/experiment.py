@@ -14,6 +14,7 @@ from .errors import InputError
 from .evaluation.metrics import Metrics
 from .evaluation.protocols import PROTOCOLS, SELECTED_ON, Outcome
 from .model import ZeroShotModel
+from .recipes import assign, load_recipe
 from .runs import Run, git_revision, read_config, read_metrics, read_model_tensors, versions
 from .settings import Settings
 
@@ -70,8 +71,6 @@ def train(
         >>> model.predict(gsmflow.load("digits").features[:3])  # doctest: +SKIP
         array([0, 1, 2])
     """
-    from .recipes import load_recipe
-
     settings = settings or load_recipe("default").settings
     run = run or Run()
     start = time.perf_counter()
@@ -122,7 +121,11 @@ def metrics_record(metrics: Metrics, dataset: ZeroShotDataset) -> dict[str, Any]
 def load_model(folder: str | Path, device: str = "cpu") -> ZeroShotModel:
     """The model of a finished run."""
     folder = Path(folder)
-    settings, recognizer = read_config(folder).settings, read_metrics(folder)["recognizer"]
+    metrics = read_metrics(folder)
+    settings, recognizer = (
+        assign(read_config(folder).settings, metrics["chosen"].get("grid", {})),
+        metrics["recognizer"],
+    )
     tensors = read_model_tensors(folder)
     try:
         return ZeroShotModel.from_tensors(tensors, settings, recognizer).to(pick_device(device))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from .data import TestSets, TrainingSet
@@ -13,7 +15,7 @@ from .errors import InputError
 from .evaluation.metrics import Metrics, evaluate
 from .generators import Classes, build_generator
 from .model import ZeroShotModel
-from .recognizers import fit_recognizer
+from .recognizers import Direct, fit_recognizer
 from .runs import Interrupted, Run
 from .scaling import Scaling
 from .seeds import derive
@@ -25,6 +27,7 @@ __all__ = ["Fit"]
 Judge = Callable[[int, dict[str, Any]], list[dict[str, Any]]]
 """From a candidate's place and its choice to what was found: one record for each way to recognise with it."""
 
+CHUNK = 8192  # rows of features on the device at once, where not all of them are needed
 LOG_STEPS = 20  # losses are read from the device and logged once in so many steps
 
 
@@ -50,6 +53,7 @@ class Fit:
             torch.manual_seed(derive(self.seed, "initial"))
             self.generator = build_generator(training.dim, self.classes, settings).to(device)
         self.epoch_steps = steps_per_epoch(len(self.x), settings.training.batch)
+        self.viewed: tuple[TestSets, TestSets] | None = None
 
     @property
     def is_closed_form(self) -> bool:
@@ -191,4 +195,20 @@ class Fit:
     def test(self, model: ZeroShotModel, tests: TestSets, constant: float = 0.0) -> Metrics:
         """Measure a model on a pair of test sets."""
         t = self.training
-        return evaluate(model, tests, t.seen, t.unseen, constant=constant, to_tensor=model.tensor)
+        if not hasattr(self.generator, "view") or not isinstance(model.recognizer, Direct):
+            return evaluate(model, tests, t.seen, t.unseen, constant=constant, to_tensor=model.tensor)
+        if self.viewed is None or self.viewed[0] is not tests:
+            self.viewed = tests, viewed(model, tests)
+        return evaluate(model.recognizer, self.viewed[1], t.seen, t.unseen, constant=constant, to_tensor=lambda x: x)
+
+
+@torch.no_grad()
+def viewed(model: ZeroShotModel, tests: TestSets) -> TestSets:
+    """Test sets as the recognizer looks at them, which is the same for all candidates of one fit."""
+
+    def view(features: np.ndarray) -> torch.Tensor:
+        starts = range(0, len(features), CHUNK)
+        return torch.cat([model.view(model.tensor(features[start : start + CHUNK])) for start in starts])
+
+    seen, unseen = view(tests.seen_features), view(tests.unseen_features)
+    return replace(tests, seen_features=seen, unseen_features=unseen)  # type: ignore[arg-type]

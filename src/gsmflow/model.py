@@ -56,13 +56,17 @@ class ZeroShotModel(nn.Module):
         """Dimension of the features."""
         return len(self.scaling.offset)
 
+    def view(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n v"]:
+        """What the recognizer looks at: scaled features, or what is left of them where few directions matter."""
+        return self.recognizer.view(self.scaling(x))  # type: ignore[operator]
+
     def scores(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
         """Scores over all classes, without the calibration constant."""
-        return self.recognizer.scores(self.scaling(x))  # type: ignore[operator]
+        return self.recognizer.scores(self.view(x))  # type: ignore[operator]
 
     def unseen_scores(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n ku"] | None:
         """Scores over the unseen classes alone; None where `scores` has them."""
-        return self.recognizer.unseen_scores(self.scaling(x))  # type: ignore[operator]
+        return self.recognizer.unseen_scores(self.view(x))  # type: ignore[operator]
 
     @torch.no_grad()
     def predict(self, features: Float[np.ndarray, "n d"]) -> Int[np.ndarray, " n"]:
@@ -100,6 +104,8 @@ class ZeroShotModel(nn.Module):
         dim = len(tensors["scaling.offset"])
         classes = Classes(tensors["semantics"], tensors["seen"], tensors["unseen"])
         generator = build_generator(dim, classes, settings)
-        model = cls(Scaling(dim), generator, build_recognizer(recognizer, dim, classes, generator), classes)
+        model = cls(
+            Scaling(dim, settings.scaling), generator, build_recognizer(recognizer, dim, classes, generator), classes
+        )
         model.load_state_dict(tensors)
         return model.eval()

@@ -65,6 +65,8 @@ class GaussianSettings:
 
     dims: Count = 256
     """principal directions kept"""
+    semantics: tuple[Literal["l2", "sqrt", "spread"], ...] = ("l2",)
+    """maps of the semantics: to length 1, that after square roots, or with the spread of their directions evened out"""
     kernels: tuple[Literal["linear", "rbf"], ...] = ("linear", "rbf")
     """kernels on semantics"""
     ridges: tuple[Positive, ...] = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
@@ -77,16 +79,14 @@ class GaussianSettings:
 
 @dataclass(frozen=True)
 class ResidualSettings:
-    """The flow on top of the closed form."""
+    """The linear flow on top of the closed form."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    blocks: Count = 4
-    """coupling blocks"""
-    hidden: Count = 64
-    """hidden units of each subnet"""
-    pi: NotNegative = 0.1
-    """size of the perturbation, in units of the spread within a class"""
+    temperature: Positive = 1.0
+    """the log-densities are divided by it before they compete"""
+    decay: NotNegative = 1.0
+    """weight of the squared distance from the closed form"""
 
 
 @dataclass(frozen=True)
@@ -225,8 +225,8 @@ class Settings:
     """what learns p(features given semantics)"""
     recognizer: Literal["auto", "softmax", "likelihood", "compatibility"] = "softmax"
     """what decides the class of a feature vector; auto: all that the generator supports, chosen by the protocol"""
-    scaling: Literal["minmax", "none"] = "minmax"
-    """scaling of the features, fitted on the training samples"""
+    scaling: Literal["minmax", "none", "l2", "sqrt-l2"] = "minmax"
+    """scaling of the features: each dimension to [0, 1], nothing, rows to length 1, or that after square roots"""
     seed: Annotated[int, Ge(0)] = 0
     """the same seed on the same machine gives the same numbers"""
     flow: FlowSettings = field(default_factory=FlowSettings)

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from sklearn.kernel_ridge import KernelRidge
 
 from gsmflow.data import synthetic
 from gsmflow.generators import Classes, Gaussian, ResidualFlow
-from gsmflow.generators.gaussian import Statistics, kernel_ridge, semantic_kernel
+from gsmflow.generators import gaussian as module
+from gsmflow.generators.gaussian import RidgeRegression, Statistics, kernel_features, map_semantics
 from gsmflow.settings import GaussianSettings, ResidualSettings
 
 SETTINGS = GaussianSettings(dims=5, kernels=("rbf",), ridges=(0.1,), shrinks=(0.2,), widens=(1.0,))
@@ -59,29 +61,75 @@ def test_a_tall_basis_spans_the_leading_directions():
     assert np.linalg.svd(leading @ found.basis.numpy())[1].min() > 0.99
 
 
+def test_statistics_do_not_depend_on_the_chunks(problem, monkeypatch):
+    _, x, labels, classes = problem
+    whole = Statistics.of(x, labels, classes.seen, dims=5)
+    monkeypatch.setattr(module, "CHUNK", 7)
+    parts = Statistics.of(x, labels, classes.seen, dims=5)
+    assert parts.noise == pytest.approx(whole.noise, rel=1e-4)
+    torch.testing.assert_close(parts.class_means, whole.class_means, rtol=0, atol=1e-6)
+    torch.testing.assert_close(parts.within, whole.within, rtol=0, atol=1e-6)
+
+
+def test_few_rows_give_the_directions_of_many(monkeypatch):
+    x = torch.randn(4000, 30, generator=torch.Generator().manual_seed(0)) * torch.linspace(3, 0.1, 30)
+    labels = torch.arange(4000) % 4
+    whole = Statistics.of(x, labels, torch.arange(4), dims=16).basis
+    monkeypatch.setattr(module, "MOST_ROWS", 1000)
+    some = Statistics.of(x, labels, torch.arange(4), dims=16)
+    assert torch.linalg.svdvals(whole.T @ some.basis)[:12].min() > 0.97
+    inner = (x - some.mean) @ some.basis
+    torch.testing.assert_close(some.class_means[1], inner[labels == 1].double().mean(0), rtol=0, atol=1e-5)
+
+
+def as_semantics(*shape: int) -> torch.Tensor:
+    return torch.tensor(np.random.default_rng(0).normal(size=shape))
+
+
 @pytest.mark.parametrize("kind", ["linear", "rbf"])
-def test_kernel_ridge_is_that_of_scikit_learn(kind):
-    rng = np.random.default_rng(0)
-    a, b, targets = rng.normal(size=(12, 5)), rng.normal(size=(4, 5)), rng.normal(size=(12, 3))
-    kernel = semantic_kernel(torch.tensor(a), torch.tensor(a), kind, 2.0)
-    penalty = 0.3 * float(kernel.diagonal().mean())
-    oracle = KernelRidge(alpha=penalty, kernel=kind, gamma=0.5).fit(a, targets - targets.mean(0))
-    alpha, _ = kernel_ridge(kernel, torch.tensor(targets), 0.3)
-    predicted = semantic_kernel(torch.tensor(b), torch.tensor(a), kind, 2.0) @ alpha
-    np.testing.assert_allclose(predicted, oracle.predict(b), atol=1e-9)
+def test_regression_is_the_kernel_ridge_of_scikit_learn(kind):
+    semantics, targets, seen = as_semantics(16, 5), as_semantics(12, 3), torch.arange(4, 16)
+    known = semantics[seen]
+    predicted, _ = RidgeRegression(kernel_features(semantics, seen, kind), seen, targets).fit(0.3)
+    gamma = 1 / float(torch.cdist(known, known).square().mean())
+    penalty = 0.3 * (float(known.square().sum(1).mean()) if kind == "linear" else 1.0)
+    oracle = KernelRidge(alpha=penalty, kernel=kind, gamma=gamma).fit(known, targets - targets.mean(0))
+    np.testing.assert_allclose(predicted, oracle.predict(semantics) + targets.mean(0).numpy(), atol=1e-7)
 
 
-def test_left_out_errors_are_those_of_a_fit_without_the_row():
-    rng = np.random.default_rng(0)
-    a, targets = rng.normal(size=(10, 4)), rng.normal(size=(10, 3))
-    targets -= targets.mean(0)
-    kernel = a @ a.T
-    _, errors = kernel_ridge(torch.tensor(kernel), torch.tensor(targets), 0.2)
-    penalty = 0.2 * kernel.diagonal().mean()
+@pytest.mark.parametrize("kind", ["linear", "rbf"])
+def test_left_out_errors_are_those_of_a_fit_without_the_row(kind):
+    features = kernel_features(as_semantics(10, 4), torch.arange(10), kind)
+    targets = as_semantics(10, 3) - as_semantics(10, 3).mean(0)
+    _, errors = RidgeRegression(features, torch.arange(10), targets).fit(0.2)
+    penalty = 0.2 * features.square().sum(1).mean()
     for i in range(10):
-        rest = np.delete(np.arange(10), i)
-        coefficients = np.linalg.solve(kernel[np.ix_(rest, rest)] + penalty * np.eye(9), targets[rest])
-        np.testing.assert_allclose(errors[i], targets[i] - kernel[i, rest] @ coefficients, atol=1e-9)
+        rest = torch.tensor([j for j in range(10) if j != i])
+        gram = features[rest].T @ features[rest] + penalty * torch.eye(features.shape[1])
+        coefficients = torch.linalg.solve(gram, features[rest].T @ targets[rest])
+        np.testing.assert_allclose(errors[i], targets[i] - features[i] @ coefficients, atol=1e-7)
+
+
+def test_landmarks_come_near_the_whole_kernel():
+    semantics, seen = as_semantics(300, 2).tanh(), torch.arange(280)
+    whole, few = (kernel_features(semantics, seen, "rbf", count) for count in (1024, 100))
+    assert few.shape[1] <= 100
+    assert (whole @ whole.T - few @ few.T).abs().max() < 0.02
+
+
+def test_maps_of_semantics():
+    semantics = as_semantics(12, 5) * torch.tensor([10.0, 1, 1, 1, 0.1])
+    for kind in ("l2", "sqrt", "spread"):
+        torch.testing.assert_close(map_semantics(semantics, kind).norm(dim=1), torch.ones(12).double())
+    torch.testing.assert_close(
+        map_semantics(torch.tensor([[4.0, -9.0]]), "sqrt"), F.normalize(torch.tensor([[2.0, -3]]))
+    )
+    centred = semantics - semantics.mean(0)
+    root = torch.linalg.eigh(centred @ centred.T)
+    half = root.eigenvectors @ root.eigenvalues.clamp(min=0).sqrt().diag() @ root.eigenvectors.T  # (C C^T)^(1/2)
+    expected = half / half.diagonal().sqrt().outer(half.diagonal().sqrt())
+    spread = map_semantics(semantics, "spread")
+    torch.testing.assert_close(spread @ spread.T, expected, rtol=0, atol=1e-5)
 
 
 def test_log_prob_is_that_of_a_normal_in_all_dimensions(problem, fitted):
@@ -119,12 +167,10 @@ def test_candidates_are_all_combinations_and_fit_repeats_each(problem):
 
 def residual_flow(problem, *, train: bool) -> ResidualFlow:
     _, x, labels, classes = problem
-    torch.manual_seed(0)
-    flow = ResidualFlow(x.shape[1], classes, SETTINGS, ResidualSettings(blocks=2, hidden=8))
+    flow = ResidualFlow(x.shape[1], classes, SETTINGS, ResidualSettings(temperature=2.0, decay=0.5))
     flow.prepare(x, labels)
     if train:
-        for parameter in flow.flow.parameters():
-            torch.nn.init.normal_(parameter, std=0.3)
+        torch.nn.init.normal_(flow.change, std=0.3, generator=torch.Generator().manual_seed(0))
     return flow
 
 
@@ -135,35 +181,58 @@ def test_an_untrained_residual_flow_is_the_closed_form(problem, fitted):
     torch.testing.assert_close(flow.log_prob(x[:9], every), fitted.log_prob(x[:9], every), rtol=1e-4, atol=1e-3)
 
 
-def test_whiten_undoes_colour(problem, fitted):
-    u = torch.randn(18, 5, generator=torch.Generator().manual_seed(0))
-    classes = torch.arange(18) % 9
-    torch.testing.assert_close(
-        fitted.whiten(fitted.project(fitted.colour(u, classes))[0], classes), u, rtol=1e-3, atol=1e-4
-    )
-
-
-def test_the_residual_density_integrates_to_one(problem):
-    """By importance sampling: the mean of p / q over samples of q is 1."""
+def test_the_likelihood_of_an_unseen_class_is_that_of_the_linear_map(problem):
+    _, x, _, classes = problem
     flow = residual_flow(problem, train=True)
-    label = torch.tensor([7])
-    x = flow.base.sample(label.expand(20000), rng=torch.Generator().manual_seed(0))
-    wide = flow.base.mean + 1.5 * (x - flow.base.mean - flow.base.basis @ flow.base.centres[7])
-    wide = wide + flow.base.basis @ flow.base.centres[7]
-    log_q = flow.base.log_prob(x, label)[:, 0] - 8 * np.log(1.5)
-    ratio = (flow.log_prob(wide, label)[:, 0] - log_q).double().exp()
-    assert float(ratio.mean()) == pytest.approx(1.0, abs=4 * float(ratio.std()) / 20000**0.5)
-    assert float(ratio.std()) < 10
+    y = flow.view(x[:9])
+    found = flow.log_ratio(y, classes.unseen)
+    volume = torch.linalg.slogdet(torch.autograd.functional.jacobian(lambda one: flow.whiten(one[None])[0], y[0]))[1]
+    for place, k in enumerate(classes.unseen):
+        z = flow.whiten(y - flow.base.centres[k]).detach()
+        expected = torch.distributions.Normal(0, 1).log_prob(z).sum(1) + volume
+        torch.testing.assert_close(found[:, place], expected, rtol=1e-4, atol=1e-3)
 
 
-def test_the_loss_of_a_residual_flow_reaches_every_coupling(problem):
-    _, x, labels, _ = problem
+def test_a_residual_flow_leaves_seen_classes_alone(problem, fitted):
+    _, x, _, classes = problem
+    found = residual_flow(problem, train=True).log_prob(x[:9], classes.seen)
+    torch.testing.assert_close(found, fitted.log_prob(x[:9], classes.seen), rtol=1e-4, atol=1e-3)
+
+
+def test_samples_of_a_residual_flow_have_its_density(problem):
+    _, _, _, classes = problem
     flow = residual_flow(problem, train=True)
-    flow.loss(x, labels, rng=torch.Generator().manual_seed(0))["nll"].backward()
-    silent = [
-        name for name, p in flow.named_parameters() if p.numel() and (p.grad is None or not p.grad.abs().sum() > 0)
-    ]
-    assert silent == []
+    x = flow.sample(classes.unseen[:1].expand(40000), rng=torch.Generator().manual_seed(0))
+    z = flow.whiten(flow.view(x) - flow.base.centres[classes.unseen[0]]).detach()
+    np.testing.assert_allclose(z.mean(0), np.zeros(5), atol=0.03)
+    np.testing.assert_allclose(torch.cov(z.T), np.eye(5), atol=0.04)
+
+
+def test_the_loss_is_the_cross_entropy_under_left_out_means(problem):
+    _, x, labels, classes = problem
+    flow = residual_flow(problem, train=True)
+    terms = flow.loss(x, labels)
+    inverse = (torch.eye(5) + flow.change.detach()) @ torch.linalg.inv(flow.base.factors[1])
+    z, rivals = flow.view(x) @ inverse.T, flow.base.left_out @ inverse.T
+    logits = -(z[:, None] - rivals).square().sum(2) / 4
+    expected = F.cross_entropy(logits, torch.searchsorted(classes.seen, labels))
+    torch.testing.assert_close(terms["classes"], expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(terms["decay"], 0.5 * flow.change.square().sum())
+    sum(terms.values()).backward()
+    assert flow.change.grad.abs().min() > 0
+
+
+def test_left_out_means_are_those_of_a_fit_without_the_class(problem):
+    _, x, labels, classes = problem
+    flow = residual_flow(problem, train=False)
+    means = torch.stack([flow.view(x[labels == k]).double().mean(0) for k in classes.seen])
+    features = kernel_features(map_semantics(classes.semantics.double(), "l2"), classes.seen, "rbf")
+    rest = features[classes.seen[1:]]
+    penalty = 0.1 * features[classes.seen].square().sum(1).mean()
+    centre = means.mean(0)
+    gram = rest.T @ rest + penalty * torch.eye(features.shape[1])
+    expected = features[classes.seen[0]] @ torch.linalg.solve(gram, rest.T @ (means[1:] - centre)) + centre
+    torch.testing.assert_close(flow.base.left_out[0].double(), expected, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("dim", [6, 40, 700])
@@ -172,11 +241,11 @@ def test_fewer_samples_than_dimensions(dim):
     training = synthetic(classes=5, unseen=2, samples=4, dim=dim).training()
     x, labels, classes = torch.tensor(training.features), torch.tensor(training.labels), Classes.of(training)
     settings = GaussianSettings(dims=32, shrinks=(0.1,))
-    flow = ResidualFlow(dim, classes, settings, ResidualSettings(hidden=4, blocks=1))
+    flow = ResidualFlow(dim, classes, settings)
     flow.prepare(x, labels)
     fresh = Gaussian(dim, classes, settings)
     fresh.load_state_dict(flow.base.state_dict())
     assert torch.allclose(fresh.basis.T @ fresh.basis, torch.eye(min(32, dim)), atol=1e-4)
     assert torch.allclose(flow.log_prob(x, classes.seen), fresh.log_prob(x, classes.seen), rtol=1e-4, atol=1e-2)
     assert torch.equal(fresh.log_prob(x, classes.seen).argmax(1), torch.searchsorted(classes.seen, labels))
-    assert torch.isfinite(flow.loss(x, labels)["nll"])
+    assert all(torch.isfinite(term) for term in flow.loss(x, labels).values())

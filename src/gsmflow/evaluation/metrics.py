@@ -230,7 +230,8 @@ class Metrics:
         constant: what is subtracted from seen scores.
         accuracy: ``(K,)``, accuracy of each class among all classes at the constant; NaN without samples.
         accuracy_T1: ``(K,)``, accuracy of each unseen class among the unseen classes.
-        confusion: ``(K, K)`` counts, true class by row, decision by column, at the constant.
+        labels: true class ids of all test samples, seen before unseen.
+        predicted: decisions among all classes at the constant.
         curve: the seen-unseen curve.
     """
 
@@ -245,8 +246,16 @@ class Metrics:
     constant: float
     accuracy: np.ndarray
     accuracy_T1: np.ndarray
-    confusion: np.ndarray
+    labels: np.ndarray
+    predicted: np.ndarray
     curve: Curve
+
+    @property
+    def confusion(self) -> Int[np.ndarray, "k k"]:
+        """Counts, true class by row, decision by column, at the constant."""
+        counts = np.zeros((len(self.accuracy), len(self.accuracy)), np.int64)
+        np.add.at(counts, (self.labels, self.predicted), 1)
+        return counts
 
     def headline(self) -> dict[str, float]:
         """The scalar numbers."""
@@ -265,8 +274,6 @@ def measure(of_seen: Decisions, of_unseen: Decisions, num_classes: int, constant
 
     labels = np.concatenate([of_seen.labels, of_unseen.labels])
     predicted = np.concatenate([of_seen.predict(constant), of_unseen.predict(constant)])
-    confusion = np.zeros((num_classes, num_classes), np.int64)
-    np.add.at(confusion, (labels, predicted), 1)
     accuracy_t1 = per_class_accuracy(of_unseen.only_unseen, of_unseen.labels, num_classes)
     curve = seen_unseen_curve(of_seen, of_unseen)
     return Metrics(
@@ -277,7 +284,8 @@ def measure(of_seen: Decisions, of_unseen: Decisions, num_classes: int, constant
         constant,
         per_class_accuracy(predicted, labels, num_classes),
         accuracy_t1,
-        confusion,
+        labels,
+        predicted,
         curve,
     )
 

@@ -18,6 +18,7 @@ import torch
 from ..data import TrainingSet, ZeroShotDataset, pseudo_unseen
 from ..errors import InputError
 from ..fitting import Fit
+from ..generators.gaussian import only
 from ..model import ZeroShotModel
 from ..recipes import assign, grid_points
 from ..recognizers import recognizers_for
@@ -27,6 +28,9 @@ from ..training import steps_per_epoch
 from .metrics import Curve, Metrics, best_constant
 
 __all__ = ["PROTOCOLS", "SELECTED_ON", "Outcome", "published", "validated"]
+
+CURVE_POINTS = 64
+"""Points of the seen-unseen curve that are kept of each candidate."""
 
 SELECTED_ON = {"validated": "pseudo-unseen classes", "published": "test"}
 
@@ -66,9 +70,10 @@ def judged_steps(settings: Settings, samples: int, fit_samples: int) -> list[int
 def validated(dataset: ZeroShotDataset, settings: Settings, run: Run, device: torch.device) -> Outcome:
     """Choose on pseudo-unseen classes, train on all of trainval with the choices made, read the tests once."""
     training = dataset.training()
-    settings = with_closed_form(training, settings, run, device)
+    settings, before = with_closed_form(training, settings, run, device)
     chosen = choose_on_folds(training, settings, "", run, device)
     settings = assign(settings, chosen["grid"])
+    chosen |= before | {"grid": before.get("grid", {}) | chosen["grid"]}
 
     fit = Fit(training, settings, device, "final")
     steps = fit.make(run, chosen["choice"])
@@ -77,14 +82,22 @@ def validated(dataset: ZeroShotDataset, settings: Settings, run: Run, device: to
     return Outcome(model, fit.test(model, dataset.tests(), float(model.constant)), chosen, test_reads=1)
 
 
-def with_closed_form(training: TrainingSet, settings: Settings, run: Run, device: torch.device) -> Settings:
-    """Where the flow stands on the closed form, fix the constants of that first, chosen on the same folds."""
+def with_closed_form(
+    training: TrainingSet, settings: Settings, run: Run, device: torch.device
+) -> tuple[Settings, dict[str, Any]]:
+    """Where the flow stands on the closed form, fix the constants of that first, chosen on the same folds.
+
+    A scaling of the features that the grid lists is chosen with them, and no longer in the grid.
+    """
     if settings.generator != "residual-flow":
-        return settings
-    alone = replace(settings, generator="gaussian", recognizer="likelihood", grid=())
-    choice = choose_on_folds(training, alone, "closed form, ", run, device)["choice"]
-    fixed = {f"{name}s": (value,) for name, value in choice.items()}
-    return replace(settings, gaussian=replace(settings.gaussian, **fixed))
+        return settings, {}
+    of_base = tuple(line for line in settings.grid if line.startswith(("scaling", "gaussian.")))
+    alone = replace(settings, generator="gaussian", recognizer="likelihood", grid=of_base)
+    chosen = choose_on_folds(training, alone, "closed form, ", run, device)
+    rest = tuple(line for line in settings.grid if line not in of_base)
+    settings = assign(replace(settings, grid=rest), chosen["grid"])
+    settings = replace(settings, gaussian=replace(settings.gaussian, **only(chosen["choice"])))
+    return settings, {"closed_form": chosen["choice"], "grid": chosen["grid"]}
 
 
 def choose_on_folds(
@@ -150,7 +163,7 @@ def judge_fold(
                 run.display.mention(f"{phase}, {spelled(choice | drawn)}, {kind}: {headline(metrics)}")
             made = {"choice": choice, "recognizer": kind, "grid": tried | drawn}
             found.append({"candidate": place, **made, "fold": fold, **metrics.headline()})
-            found[-1]["curve"] = metrics.curve.thin().to_json()
+            found[-1]["curve"] = metrics.curve.thin(CURVE_POINTS).to_json()
         return found
 
     fit.judge_candidates(run, judged_steps(settings, len(training.labels), len(fit.x)), judge)
@@ -186,7 +199,7 @@ def choose(judged: list[list[dict[str, Any]]]) -> dict[str, Any]:
 def published(dataset: ZeroShotDataset, settings: Settings, run: Run, device: torch.device) -> Outcome:
     """Evaluate on the test sets while training, softmax epochs included, and keep the best H: selected on test."""
     training, tests = dataset.training(), dataset.tests()
-    settings = with_closed_form(training, settings, run, device)
+    settings, before = with_closed_form(training, settings, run, device)
     fit = Fit(training, settings, device, "training")
     kinds = recognizers_for(settings)
 
@@ -214,7 +227,9 @@ def published(dataset: ZeroShotDataset, settings: Settings, run: Run, device: to
     chosen = {name: best[name] for name in ("choice", "recognizer", "recognizer_epoch")}
     model = ZeroShotModel.from_tensors(run.load_best(), settings, best["recognizer"]).to(device)
     metrics = fit.test(model, tests)
-    return Outcome(model, metrics, chosen | {"constant": 0.0, "test_H": best["H"]}, test_reads=len(found()) + 1)
+    return Outcome(
+        model, metrics, chosen | before | {"constant": 0.0, "test_H": best["H"]}, test_reads=len(found()) + 1
+    )
 
 
 def last(models: Iterator[ZeroShotModel]) -> ZeroShotModel:

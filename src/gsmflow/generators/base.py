@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Generator as Rng
 from torch import Tensor
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..data import TrainingSet
 
-__all__ = ["Classes", "Generator", "class_means"]
+__all__ = ["Classes", "Generator", "class_means", "class_sums"]
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,16 @@ class Classes:
 
 def class_means(x: Float[Tensor, "n d"], labels: Int[Tensor, " n"], seen: Int[Tensor, " k"]) -> Float[Tensor, "k d"]:
     """Mean of the rows of each seen class."""
-    members = F.one_hot(torch.searchsorted(seen, labels), len(seen)).to(x.dtype)
-    return (members.T @ x) / members.sum(0)[:, None]
+    rows = torch.searchsorted(seen, labels)
+    return class_sums(x, rows, len(seen)) / torch.bincount(rows, minlength=len(seen))[:, None]
+
+
+def class_sums(x: Float[Tensor, "n d"], rows: Int[Tensor, " n"], count: int) -> Float[Tensor, "k d"]:
+    """Sum of the rows of ``x`` that belong to each of ``count`` classes, in memory that does not grow with both."""
+    total = x.new_zeros(count, x.shape[1])
+    if x.is_cuda:  # the one of the two that adds in the same order every time
+        return total.index_put_((rows,), x, accumulate=True)
+    return total.index_add_(0, rows, x)
 
 
 class Generator(Protocol):
@@ -51,7 +58,8 @@ class Generator(Protocol):
     Features are scaled ones, class ids are rows of ``Classes.semantics``. A generator learns in one of two ways: it
     has ``loss``, and `gsmflow.training.train` minimizes it; or it is a closed form with ``fit(x, labels, **choice)``
     and ``candidates(x, labels)``, ``count`` of them. One that has an exact density gives it as
-    ``log_prob(x, classes) -> (n, k)``. A baseline that generates nothing has ``scores(x, classes) -> (n, k)`` instead
+    ``log_prob(x, classes) -> (n, k)``; where few directions tell classes apart, ``view(x) -> (n, v)`` gives those, and
+    ``log_ratio(view, classes)`` the log-density up to a term that all classes share. A baseline that generates nothing has ``scores(x, classes) -> (n, k)`` instead
     of ``sample``.
     """
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..settings import DAPSettings, ESZSLSettings, PrototypeSettings
 from .base import Classes, class_means
-from .gaussian import kernel_ridge, semantic_kernel
+from .gaussian import RidgeRegression
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -155,11 +155,10 @@ class NearestPrototype(Compatibility):
     def fitted(self, x: Tensor, labels: Tensor, settings: PrototypeSettings) -> Iterator[dict[str, Any]]:
         """Fit with every combination of ``ridges`` and ``metrics``."""
         self.mean = x.mean(0)
-        means, semantics = class_means((x - self.mean).double(), labels, self.seen), self.semantics.double()
-        seen = semantics[self.seen]
+        means = class_means((x - self.mean).double(), labels, self.seen)
+        regression = RidgeRegression(self.semantics.double(), self.seen, means)
         for ridge in settings.ridges:
-            alpha, _ = kernel_ridge(semantic_kernel(seen, seen, "linear"), means, ridge)
-            prototypes = semantic_kernel(semantics, seen, "linear") @ alpha + means.mean(0)
+            prototypes, _ = regression.fit(ridge)
             prototypes[self.seen] = means
             self.prototypes = prototypes.float()
             for metric in settings.metrics:

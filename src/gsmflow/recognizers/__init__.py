@@ -24,9 +24,17 @@ __all__ = [
     "recognizers_for",
 ]
 
+
+def by_likelihood(classes: Classes, generator: Any) -> Direct:
+    """Bayes' rule, in the directions that tell classes apart where the generator knows them."""
+    if hasattr(generator, "log_ratio"):
+        return Direct(classes, generator.log_ratio, generator.view)
+    return Direct(classes, generator.log_prob)
+
+
 RECOGNIZERS: dict[str, Callable[[int, Classes, Any], nn.Module]] = {
     "softmax": lambda dim, classes, generator: Softmax(dim, classes),
-    "likelihood": lambda dim, classes, generator: Direct(classes, generator.log_prob),
+    "likelihood": lambda dim, classes, generator: by_likelihood(classes, generator),
     "compatibility": lambda dim, classes, generator: Direct(classes, generator.scores),
 }
 """To add a recognizer, write its file, a line here and one in `NEEDS`."""

@@ -97,6 +97,10 @@ class Softmax(nn.Module):
         self.all = nn.Linear(dim, len(classes.semantics))
         self.only_unseen = nn.Linear(dim, len(classes.unseen))
 
+    def view(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """The features as they are."""
+        return x
+
     @torch.no_grad()
     def scores(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
         """Logits over all classes."""

@@ -1,18 +1,17 @@
-"""A flow that starts as the closed form and learns the shape of what that one leaves over."""
+"""A linear flow that starts as the closed form and learns which errors of its predicted means matter."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from torch import Generator as Rng
 from torch import Tensor, nn
 
 from ...settings import GaussianSettings, ResidualSettings
 from ..base import Classes
 from ..gaussian import Gaussian
-from .flow import ConditionalFlow
-from .gsmflow import perturb
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -21,25 +20,25 @@ __all__ = ["ResidualFlow"]
 
 
 class ResidualFlow(nn.Module):
-    r"""Class-conditional density of whitened residuals; this project's, not the paper's.
+    r"""Unseen classes behind a learnt linear map of their whitened residuals; this project's, not the paper's.
 
-    With :math:`m_k` and :math:`L_k` the mean and the Cholesky factor that the closed form gives class k, and P its
+    With :math:`m_k` and L the mean and the Cholesky factor that the closed form gives unseen class k, and P its
     principal directions,
 
-    .. math:: u = L_k^{-1} (P^T x - m_k), \quad \log p(x | k) = \log p_f(u) - \log |L_k| + \log p_{outside}(x)
+    .. math:: z = (I + A) L^{-1} (P^T x - m_k), \quad
+              \log p(x | k) = \log N(z; 0, I) + \log |I + A| - \log |L| + \log p_{outside}(x)
 
-    where :math:`p_f` is a flow of small couplings. Semantics enter through :math:`m_k` alone, because couplings that
-    are conditioned freely extrapolate badly from few classes. The last layers start at zero: at step 0 this *is* the
-    closed form, and early stopping on pseudo-unseen classes decides how far to go from there.
+    A is learnt by asking what will be asked of unseen classes: which of all seen classes is x of, when the mean of each
+    is the one predicted *without* that class? The loss is the cross-entropy of Bayes' rule under these left-out means,
+    with a penalty on A. A starts at zero: at step 0 this *is* the closed form, and early stopping on pseudo-unseen
+    classes decides how far to go from there. Seen classes, whose means are known, keep their closed form.
 
     Args:
         dim: dimension of the features.
         classes: semantics of all classes, and which are seen.
         gaussian: constants of the closed form; the first of each list is taken.
-        settings: sizes of the flow.
+        settings: temperature and penalty.
     """
-
-    nothing: Tensor
 
     def __init__(
         self,
@@ -52,37 +51,49 @@ class ResidualFlow(nn.Module):
         self.settings = settings
         self.base = Gaussian(dim, classes, gaussian)
         dims = self.base.basis.shape[1]
-        self.flow = ConditionalFlow(dims, 0, blocks=settings.blocks, hidden=settings.hidden)
-        for name, parameter in self.flow.named_parameters():
-            if ".last." in name:
-                nn.init.zeros_(parameter)
-            elif name.endswith("weight"):
-                nn.init.kaiming_normal_(parameter, a=0.2)
-        self.register_buffer("nothing", torch.zeros(1, 0), persistent=False)  # the condition of the couplings
+        self.change = nn.Parameter(torch.zeros(dims, dims))
 
     def prepare(self, x: Float[Tensor, "n d"], labels: Int[Tensor, " n"]) -> None:
         """Fit the closed form."""
         self.base.fit(x, labels)
 
+    def whiten(self, y: Float[Tensor, "n p"]) -> Float[Tensor, "n p"]:
+        """The linear map, of coordinates in the basis."""
+        white = torch.linalg.solve_triangular(self.base.factors[1], y.T, upper=False).T
+        return white + white @ self.change.T
+
     def loss(
         self, x: Float[Tensor, "n d"], labels: Int[Tensor, " n"], *, step: int = 0, rng: Rng | None = None
     ) -> dict[str, Tensor]:
-        """``nll``: negative log-likelihood of perturbed residuals, in nats a dimension."""
-        u = perturb(self.base.whiten(self.base.project(x)[0], labels), self.settings.pi, 0.0, rng)
-        return {"nll": -self.flow.log_prob(u, self.nothing).mean() / self.flow.dim}
+        """``classes``: cross-entropy in nats among the left-out means of all seen classes; ``decay``: the penalty."""
+        z, rivals = self.whiten(self.base.view(x)), self.whiten(self.base.left_out)
+        logits = -0.5 * torch.cdist(z, rivals).square() / self.settings.temperature
+        return {
+            "classes": F.cross_entropy(logits, torch.searchsorted(self.base.seen, labels)),
+            "decay": self.settings.decay * self.change.square().sum(),
+        }
 
     @torch.no_grad()
-    def sample(self, classes: Int[Tensor, " n"], *, rng: Rng | None = None) -> Float[Tensor, "n d"]:
-        """Generate one feature vector for each entry of ``classes``."""
-        z = torch.randn(len(classes), self.flow.dim, generator=rng, device=classes.device)
-        return self.base.colour(self.flow.inverse(z, self.nothing), classes, rng=rng)
+    def learnt(self) -> Gaussian:
+        """The closed form with the learnt spread of unseen classes: a linear map of a Gaussian is one."""
+        model = self.base.twin()
+        eye = torch.eye(len(self.change)).to(self.change)
+        root = torch.linalg.solve(eye + self.change, model.factors[1], left=False).double()  # L (I + A)^-1
+        model.factors = torch.stack([model.factors[0], torch.linalg.cholesky(root @ root.T).float()])
+        return model
 
-    @torch.no_grad()
+    def view(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n p"]:
+        """Coordinates in the basis of the closed form: all that tells classes apart."""
+        return self.base.view(x)
+
+    def log_ratio(self, y: Float[Tensor, "n p"], classes: Int[Tensor, " k"]) -> Float[Tensor, "n k"]:
+        """Log-density in nats, in the basis alone, of every row of a `view` under every class of ``classes``."""
+        return self.learnt().log_ratio(y, classes)
+
     def log_prob(self, x: Float[Tensor, "n d"], classes: Int[Tensor, " k"]) -> Float[Tensor, "n k"]:
         """Exact log-density in nats of every row under every class of ``classes``."""
-        y, outside = self.base.project(x)
-        columns = []
-        for k in classes:
-            u = self.base.whiten(y, k.expand(len(x)))
-            columns.append(self.flow.log_prob(u, self.nothing) + self.base.log_volume(k))
-        return torch.stack(columns, 1) + outside[:, None]
+        return self.learnt().log_prob(x, classes)
+
+    def sample(self, classes: Int[Tensor, " n"], *, rng: Rng | None = None) -> Float[Tensor, "n d"]:
+        """Generate one feature vector for each entry of ``classes``."""
+        return self.learnt().sample(classes, rng=rng)
