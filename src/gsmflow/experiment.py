@@ -78,7 +78,7 @@ def train(
     record = describe(dataset, settings, protocol, outcome)
     record |= {"seconds": round(time.perf_counter() - start, 1), "peak_memory_mb": peak_memory_mb()}
     curve = outcome.metrics.curve.thin().to_json()
-    run.finish(outcome.model.state_dict(), record, outcome.metrics.confusion, dataset.class_names, curve)
+    run.finish(outcome.model.state_dict(), record, outcome.metrics.confusions, dataset.class_names, curve)
     return outcome.model.eval(), record
 
 

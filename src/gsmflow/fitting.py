@@ -20,6 +20,7 @@ from .runs import Interrupted, Run
 from .scaling import Scaling
 from .seeds import derive
 from .settings import Settings
+from .streams import CHUNK, Stream, on_device
 from .training import build_optimizer, steps_per_epoch, train
 
 __all__ = ["Fit"]
@@ -27,7 +28,6 @@ __all__ = ["Fit"]
 Judge = Callable[[int, dict[str, Any]], list[dict[str, Any]]]
 """From a candidate's place and its choice to what was found: one record for each way to recognise with it."""
 
-CHUNK = 8192  # rows of features on the device at once, where not all of them are needed
 LOG_STEPS = 20  # losses are read from the device and logged once in so many steps
 
 
@@ -44,9 +44,9 @@ class Fit:
     def __init__(self, training: TrainingSet, settings: Settings, device: torch.device, phase: str):
         self.training, self.settings, self.phase = training, settings, phase
         self.seed = derive(settings.seed, phase)
-        raw = torch.tensor(training.features, device=device)
+        raw = on_device(training.features, device)
         self.scaling = Scaling.fit(raw, settings.scaling)
-        self.x = self.scaling(raw)
+        self.x = Stream(raw.rows, device, self.scaling) if isinstance(raw, Stream) else self.scaling(raw)
         self.labels = torch.tensor(training.labels, device=device)
         self.classes = Classes.of(training, device)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
@@ -199,7 +199,9 @@ class Fit:
             return evaluate(model, tests, t.seen, t.unseen, constant=constant, to_tensor=model.tensor)
         if self.viewed is None or self.viewed[0] is not tests:
             self.viewed = tests, viewed(model, tests)
-        return evaluate(model.recognizer, self.viewed[1], t.seen, t.unseen, constant=constant, to_tensor=lambda x: x)
+        return evaluate(
+            model.recognizer, self.viewed[1], t.seen, t.unseen, constant=constant, to_tensor=torch.as_tensor
+        )
 
 
 @torch.no_grad()

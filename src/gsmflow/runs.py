@@ -6,7 +6,7 @@
     history.jsonl       one event a line: training losses, evaluations; the truth about how the run went
     model.safetensors   scaling, generator, recognizer, calibration constant
     metrics.json        the result; it exists only once the run is finished
-    confusion.csv       the confusion matrix with class names
+    confusion.csv       the confusion matrix with class names; of many classes, the pairs that occur, a line each
     curve.csv           the seen-unseen curve: U and S at each calibration constant
     state.safetensors   only while the run is unfinished: parameters, optimizer, where training stands
     best.safetensors    the same, under the published protocol: the best model so far
@@ -57,6 +57,7 @@ __all__ = [
     "read_model_tensors",
 ]
 
+MATRIX_CLASSES = 1000
 STATE_EVERY_S = 30.0
 STATE_SHARE = 20  # writing the state may take at most one part in so many of the time
 
@@ -327,15 +328,14 @@ class Run:
         self,
         model: dict[str, Tensor],
         metrics: dict[str, Any],
-        confusion: np.ndarray,
+        confusions: np.ndarray,
         class_names: tuple[str, ...],
         curve: Mapping[str, list[float]],
     ) -> None:
         """Write model and metrics, and drop the state. The metrics come last: they say that the run is finished."""
         if self.folder:
             save_tensors(self.folder / "model.safetensors", model)
-            rows = ([name, *row] for name, row in zip(class_names, confusion.tolist(), strict=True))
-            write_atomically(self.folder / "confusion.csv", as_csv(["true \\ decided", *class_names], rows))
+            write_atomically(self.folder / "confusion.csv", confusion_table(confusions, class_names))
             write_atomically(self.folder / "curve.csv", as_csv(curve, zip(*curve.values(), strict=True)))
             write_atomically(self.folder / "metrics.json", as_json(metrics, indent=2))
             for name in ("state.safetensors", "best.safetensors"):
@@ -343,6 +343,17 @@ class Run:
         if type(self.tracker) is not Tracker:  # drawing takes a moment
             self.tell(lambda tracker: tracker.picture("seen-unseen curve", draw_curve(curve, metrics)))
             self.tell(lambda tracker: tracker.finish(metrics))
+
+
+def confusion_table(confusions: np.ndarray, class_names: tuple[str, ...]) -> bytes:
+    """All pairs of a true and a decided class as a matrix, or of many classes the pairs that occur as lines."""
+    if len(class_names) > MATRIX_CLASSES:
+        lines = ((class_names[k], class_names[decided], count) for k, decided, count in confusions.tolist())
+        return as_csv(["true", "decided", "count"], lines)
+    matrix = np.zeros((len(class_names), len(class_names)), np.int64)
+    matrix[confusions[:, 0], confusions[:, 1]] = confusions[:, 2]
+    rows = ([name, *row] for name, row in zip(class_names, matrix.tolist(), strict=True))
+    return as_csv(["true \\ decided", *class_names], rows)
 
 
 def as_csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> bytes:

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .streams import Stream, chunks
+
 __all__ = ["Kind", "Scaling"]
 
 Kind = Literal["minmax", "none", "l2", "sqrt-l2"]
@@ -35,15 +37,16 @@ class Scaling(nn.Module):
         self.register_buffer("width", torch.ones(dim))
 
     @classmethod
-    def fit(cls, x: Tensor, kind: Kind) -> Scaling:
+    def fit(cls, x: Tensor | Stream, kind: Kind) -> Scaling:
         """Measure the rows of ``x``: for ``minmax`` their least and greatest entries, else their mean length."""
         scaling = cls(x.shape[1], kind).to(x.device)
         if kind == "minmax":
-            low, high = x.amin(0), x.amax(0)
+            low = torch.stack([part.amin(0) for _, part in chunks(x)]).amin(0)
+            high = torch.stack([part.amax(0) for _, part in chunks(x)]).amax(0)
             scaling.offset = low
             scaling.width = torch.where(high > low, high - low, 1.0)
         elif kind != "none":
-            length = scaling.rooted(x).norm(dim=1).mean()
+            length = torch.stack([scaling.rooted(part).norm(dim=1).sum() for _, part in chunks(x)]).sum() / len(x)
             scaling.width = torch.where(length > 0, length, 1.0).expand(x.shape[1]).clone()
         return scaling
 

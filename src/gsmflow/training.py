@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from .seeds import derive, generator
 from .settings import TrainingSettings
+from .streams import Stream
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -51,7 +52,7 @@ def has_bfloat16(device: torch.device) -> bool:
 
 def train(
     model: nn.Module,
-    x: Float[Tensor, "n d"],
+    x: Float[Tensor, "n d"] | Stream,
     labels: Int[Tensor, " n"],
     settings: TrainingSettings,
     *,
@@ -79,7 +80,7 @@ def train(
     epoch_steps = steps_per_epoch(len(x), batch)
     rng = torch.Generator(x.device)
     reduced = settings.precision == "auto" and has_bfloat16(x.device)
-    order, order_epoch = x.new_empty(0), -1
+    order, order_epoch = torch.empty(0), -1
 
     yield Step(start, {})
     for number in range(start, steps):

@@ -179,7 +179,7 @@ def test_missing_folder(tmp_path):
 
 
 def test_folder_of_other_files(tmp_path):
-    with pytest.raises(InputError, match=r"data\.mat with label\.mat; found nothing\."):
+    with pytest.raises(InputError, match=r"or features\.npy with its companions; found nothing\."):
         load_folder(tmp_path)
     (tmp_path / "features.npy").touch()
     with pytest.raises(InputError, match=r"found features\.npy\."):

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from sklearn.kernel_ridge import KernelRidge
 
+from gsmflow import streams
 from gsmflow.data import synthetic
 from gsmflow.generators import Classes, Gaussian, ResidualFlow
 from gsmflow.generators import gaussian as module
@@ -64,7 +65,7 @@ def test_a_tall_basis_spans_the_leading_directions():
 def test_statistics_do_not_depend_on_the_chunks(problem, monkeypatch):
     _, x, labels, classes = problem
     whole = Statistics.of(x, labels, classes.seen, dims=5)
-    monkeypatch.setattr(module, "CHUNK", 7)
+    monkeypatch.setattr(streams, "CHUNK", 7)
     parts = Statistics.of(x, labels, classes.seen, dims=5)
     assert parts.noise == pytest.approx(whole.noise, rel=1e-4)
     torch.testing.assert_close(parts.class_means, whole.class_means, rtol=0, atol=1e-6)

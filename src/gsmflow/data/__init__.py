@@ -11,6 +11,7 @@ from ..errors import InputError
 from .catalog import BENCHMARKS, find
 from .dataset import Provenance, TestSets, TrainingSet, ZeroShotDataset
 from .digits import digits
+from .numpy_files import read_numpy
 from .packed import read_packed
 from .splits import pseudo_unseen
 from .synthetic import synthetic
@@ -27,6 +28,7 @@ __all__ = [
     "load",
     "load_folder",
     "pseudo_unseen",
+    "read_numpy",
     "read_packed",
     "read_xlsa17",
     "synthetic",
@@ -77,7 +79,7 @@ def load_folder(
     A folder with both layouts is read as xlsa17 if features or semantics are asked for, else as packed.
 
     Raises:
-        InputError: if there is no such folder, or it holds neither layout.
+        InputError: if there is no such folder, or it holds no layout.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -91,16 +93,20 @@ def load_folder(
         if features or semantics:
             raise InputError(f"{folder} holds packed files, with one set of features and semantics; drop the options.")
         return read_packed(folder, name=name, allow_overlap=allow_overlap)
+    if (folder / "features.npy").exists():
+        if features or semantics:
+            raise InputError(f"{folder} holds .npy files, with one set of features and semantics; drop the options.")
+        return read_numpy(folder, name=name, allow_overlap=allow_overlap)
     there = ", ".join(sorted(path.name for path in folder.iterdir())[:10]) or "nothing"
     raise InputError(
-        f"{folder} holds no data set: expected <features>.mat with <semantics>_splits.mat, or data.mat with label.mat; "
-        f"found {there}."
+        f"{folder} holds no data set: expected <features>.mat with <semantics>_splits.mat, data.mat with label.mat, "
+        f"or features.npy with its companions; found {there}."
     )
 
 
 def folders(root: Path) -> list[Path]:
-    """The folders in ``root`` that hold .mat files."""
-    return sorted({path.parent for path in root.glob("*/*.mat")})
+    """The folders in ``root`` that hold data files."""
+    return sorted({path.parent for pattern in ("*/*.mat", "*/features.npy") for path in root.glob(pattern)})
 
 
 def missing(name: str, root: Path) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .checks import check, find_warnings
+from .rows import Rows, take
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -25,8 +26,10 @@ ARRAYS = {
 }
 
 
-def convert(array: np.ndarray, dtype: type) -> np.ndarray:
+def convert(array: Any, dtype: type) -> Any:
     """The array in C order and of this type, itself if it is so; as it is if it is of another kind, for the checks."""
+    if isinstance(array, Rows):
+        return array
     array = np.asarray(array)
     return np.require(array, dtype, "C") if np.can_cast(array.dtype, dtype, "same_kind") else array
 
@@ -55,7 +58,7 @@ class TrainingSet:
     """All that training may see: no test sample can be reached from here.
 
     Attributes:
-        features: ``(n, D)``, features of trainval.
+        features: ``(n, D)``, features of trainval; `Rows` where they are many, as in all that is made of them.
         labels: ``(n,)``, class ids, which are rows of ``semantics``.
         semantics: ``(K, S)``, of seen and unseen classes.
         seen: ``(Ks,)``, sorted ids of the classes with training features.
@@ -131,9 +134,11 @@ class ZeroShotDataset:
 
     def __post_init__(self) -> None:
         for name, dtype in ARRAYS.items():
-            view = convert(getattr(self, name), dtype).view()
-            view.flags.writeable = False
-            object.__setattr__(self, name, view)
+            array = convert(getattr(self, name), dtype)
+            if isinstance(array, np.ndarray):
+                array = array.view()
+                array.flags.writeable = False
+            object.__setattr__(self, name, array)
         check(self)
         object.__setattr__(self, "warnings", tuple(find_warnings(self)))
 
@@ -166,13 +171,13 @@ class ZeroShotDataset:
         """The half that training sees."""
         rows = self.trainval
         return TrainingSet(
-            self.features[rows], self.labels[rows], self.semantics, self.seen, self.unseen, self.class_names
+            take(self.features, rows), self.labels[rows], self.semantics, self.seen, self.unseen, self.class_names
         )
 
     def tests(self) -> TestSets:
         """The half that only an evaluation sees."""
         s, u = self.test_seen, self.test_unseen
-        return TestSets(self.features[s], self.labels[s], self.features[u], self.labels[u])
+        return TestSets(take(self.features, s), self.labels[s], take(self.features, u), self.labels[u])
 
     def fingerprint(self) -> str:
         """SHA-256 over all arrays: two data sets with one fingerprint are the same problem."""

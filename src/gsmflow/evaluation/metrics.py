@@ -251,6 +251,12 @@ class Metrics:
     curve: Curve
 
     @property
+    def confusions(self) -> Int[np.ndarray, "m 3"]:
+        """True class, decision and how often, at the constant, for all pairs that occur."""
+        pairs, counts = np.unique(np.stack([self.labels, self.predicted], 1), axis=0, return_counts=True)
+        return np.column_stack([pairs, counts])
+
+    @property
     def confusion(self) -> Int[np.ndarray, "k k"]:
         """Counts, true class by row, decision by column, at the constant."""
         counts = np.zeros((len(self.accuracy), len(self.accuracy)), np.int64)

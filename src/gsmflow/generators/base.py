@@ -9,6 +9,8 @@ import torch
 from torch import Generator as Rng
 from torch import Tensor
 
+from ..streams import chunks
+
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
@@ -41,7 +43,8 @@ class Classes:
 def class_means(x: Float[Tensor, "n d"], labels: Int[Tensor, " n"], seen: Int[Tensor, " k"]) -> Float[Tensor, "k d"]:
     """Mean of the rows of each seen class."""
     rows = torch.searchsorted(seen, labels)
-    return class_sums(x, rows, len(seen)) / torch.bincount(rows, minlength=len(seen))[:, None]
+    sums = sum(class_sums(part, rows[place], len(seen)) for place, part in chunks(x))
+    return sums / torch.bincount(rows, minlength=len(seen))[:, None]  # type: ignore[return-value]
 
 
 def class_sums(x: Float[Tensor, "n d"], rows: Int[Tensor, " n"], count: int) -> Float[Tensor, "k d"]:
@@ -59,8 +62,8 @@ class Generator(Protocol):
     has ``loss``, and `gsmflow.training.train` minimizes it; or it is a closed form with ``fit(x, labels, **choice)``
     and ``candidates(x, labels)``, ``count`` of them. One that has an exact density gives it as
     ``log_prob(x, classes) -> (n, k)``; where few directions tell classes apart, ``view(x) -> (n, v)`` gives those, and
-    ``log_ratio(view, classes)`` the log-density up to a term that all classes share. A baseline that generates nothing has ``scores(x, classes) -> (n, k)`` instead
-    of ``sample``.
+    ``log_ratio(view, classes)`` the log-density up to a term that all classes share. A baseline that generates nothing
+    has ``scores(x, classes) -> (n, k)`` instead of ``sample``.
     """
 
     def sample(self, classes: Int[Tensor, " n"], *, rng: Rng | None = None) -> Float[Tensor, "n d"]:

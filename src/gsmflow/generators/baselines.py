@@ -66,11 +66,11 @@ class Compatibility(nn.Module):
     def fit(self, x: Float[Tensor, "n d"], labels: Int[Tensor, " n"], **choice: Any) -> None:
         """Fit with the first of each listed setting, or with those of ``choice``."""
         settings = replace(self.settings, **{f"{name}s": (value,) for name, value in choice.items()})
-        next(self.fitted(x, labels, settings))
+        next(self.fitted(x[:], labels, settings))
 
     def candidates(self, x: Float[Tensor, "n d"], labels: Int[Tensor, " n"]) -> Iterator[dict[str, Any]]:
         """Fit with every combination of the listed settings in turn; yield each choice while it is in place."""
-        yield from self.fitted(x, labels, self.settings)
+        yield from self.fitted(x[:], labels, self.settings)
 
     def fitted(self, x: Tensor, labels: Tensor, settings: Any) -> Iterator[dict[str, Any]]:
         """Fit with every combination of the lists in ``settings``."""

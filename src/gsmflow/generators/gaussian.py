@@ -20,6 +20,7 @@ from torch import Generator as Rng
 from torch import Tensor, nn
 
 from ..settings import GaussianSettings
+from ..streams import chunks
 from .base import Classes, class_sums
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ __all__ = ["Gaussian", "RidgeRegression", "Statistics", "kernel_features", "map_
 
 MOST_ROWS = 2**16
 """Rows that the principal directions are taken from: more say nothing new of a few hundred directions."""
-
-CHUNK = 2**13
-"""Rows of features in double precision at once."""
 
 MOST_LANDMARKS = 1024
 """Seen classes that a kernel is spanned by; of more, as many, evenly chosen (Nystroem)."""
@@ -68,11 +66,10 @@ class Statistics:
         counts = torch.bincount(rows, minlength=len(seen)).double()[:, None]
         sums, moments = torch.zeros(len(seen), dims).to(counts), torch.zeros(dims, dims).to(counts)
         total = kept = 0.0
-        for start in range(0, len(x), CHUNK):
-            chunk = slice(start, start + CHUNK)
-            centred = x[chunk] - mean
+        for place, part in chunks(x):
+            centred = part - mean
             y = (centred @ basis).double()
-            sums += class_sums(y, rows[chunk], len(seen))
+            sums += class_sums(y, rows[place], len(seen))
             moments += y.T @ y
             total += float(centred.square().sum(dtype=torch.double))
             kept += float(y.square().sum())

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..generators import GENERATORS, Classes
 from ..settings import Settings
+from ..streams import Stream
 from .direct import Direct
 from .softmax import Softmax, fit_softmax
 
@@ -67,7 +68,7 @@ def build_recognizer(kind: str, dim: int, classes: Classes, generator: nn.Module
 
 
 def fit_recognizer(
-    kind: str, generator: Any, x: Tensor, labels: Tensor, classes: Classes, settings: Settings, *, seed: int
+    kind: str, generator: Any, x: Tensor | Stream, labels: Tensor, classes: Classes, settings: Settings, *, seed: int
 ) -> Iterator[nn.Module]:
     """Fit a recognizer on a trained generator; yield it after each of its epochs (one, where there are none)."""
     if kind == "softmax":

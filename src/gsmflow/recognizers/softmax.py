@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ..generators.base import Classes, Generator
 from ..seeds import generator
 from ..settings import SoftmaxSettings
+from ..streams import Stream
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -27,7 +28,7 @@ POOL_BYTES = 128 * 2**20
 class Shuffled:
     """An endless shuffled stream of the rows of a set: every pass is a new permutation."""
 
-    def __init__(self, x: Float[Tensor, "n d"], labels: Int[Tensor, " n"], rng: Rng):
+    def __init__(self, x: Float[Tensor, "n d"] | Stream, labels: Int[Tensor, " n"], rng: Rng):
         self.x, self.labels, self.rng = x, labels, rng
         self.order = labels.new_empty(0)
 
@@ -114,7 +115,7 @@ class Softmax(nn.Module):
 
 def fit_softmax(
     synthesizer: Generator,
-    x: Float[Tensor, "n d"],
+    x: Float[Tensor, "n d"] | Stream,
     labels: Int[Tensor, " n"],
     classes: Classes,
     settings: SoftmaxSettings,
