@@ -1,0 +1,141 @@
+"""The pictures of a report that need the data: maps of features, and digits."""
+
+from __future__ import annotations
+
+import colorsys
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..pictures import COLOURS
+from .figures import HALF, shortened
+from .picture import Picture, drawing
+from .probe import Generated, Probe, embed
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+__all__ = ["draw_decided_digits", "draw_generated_digits", "draw_maps"]
+
+LISTED = 8
+"""So many classes or fewer have a colour each that can be told by name."""
+LABELLED = 60
+"""So many classes or fewer have their names written at the mean of their real features."""
+MAP_NOTES = {
+    "PCA": "PCA: straight directions of greatest variance; distances can be compared over the whole map.",
+    "t-SNE": "t-SNE: keeps neighbours together; gaps and sizes of clusters mean nothing.",
+}
+
+
+def palette(count: int) -> list[str | tuple[float, float, float]]:
+    """A colour for each class: Okabe and Ito's, or evenly spread hues where there are more classes."""
+    if count <= LISTED:
+        return list(COLOURS[:count])
+    return [colorsys.hls_to_rgb(i / count, (0.38, 0.55)[i % 2], 0.75) for i in range(count)]
+
+
+def draw_maps(found: Generated, class_names: tuple[str, ...]) -> list[Picture]:
+    """Real and generated features of unseen classes on a map, by PCA and by t-SNE."""
+    maps, labels, is_real = embed(found)
+    classes = np.unique(found.labels)
+    pictures = []
+    for method, places in maps.items():
+        with drawing():
+            figure = Figure(figsize=(HALF[0], 5.2), layout="constrained")
+            axes = figure.subplots()
+            for k, colour in zip(classes, palette(len(classes)), strict=True):
+                real, made = places[(labels == k) & is_real], places[(labels == k) & ~is_real]
+                label = shortened(class_names[k]) if len(classes) <= LISTED else None
+                style = {"color": colour, "linewidths": 0.7, "rasterized": len(labels) > 400}
+                axes.scatter(*real.T, s=14, marker="o", alpha=0.7, label=label, **(style | {"linewidths": 0}))
+                axes.scatter(*made.T, s=16, marker="x", alpha=0.8, **style)
+                if LISTED < len(classes) <= LABELLED and len(real):
+                    axes.annotate(
+                        shortened(class_names[k], 12),
+                        np.median(real, 0),
+                        size=7,
+                        ha="center",
+                        bbox={"boxstyle": "round,pad=0.1", "color": "white", "alpha": 0.65, "linewidth": 0},
+                    )
+            axes.scatter([], [], s=20, marker="o", color="#444444", label="real")
+            axes.scatter([], [], s=20, marker="x", color="#444444", label="generated")
+            axes.set(xticks=[], yticks=[])
+            axes.set_title(method, loc="left")
+            figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+        caption = f"{MAP_NOTES[method]} Dots are real test features, crosses generated ones; {len(labels):,} points."
+        if len(classes) > LISTED:
+            caption += " A hue is a class; neighbouring hues look alike."
+        alt = f"{method} map of real and generated features of {len(classes)} unseen classes; mean distance between "
+        alt += f"the real and the generated mean of a class is {apart(places, labels, is_real):.0%} of the map's spread."
+        pictures.append(Picture(f"map-{method.lower()}", caption, alt, figure))
+    return pictures
+
+
+def apart(places: Float[np.ndarray, "n 2"], labels: np.ndarray, is_real: np.ndarray) -> float:
+    """How far generated class means lie from real ones on a map, in units of the root mean square of its points."""
+    distances = []
+    for k in np.unique(labels):
+        real, made = places[(labels == k) & is_real], places[(labels == k) & ~is_real]
+        if len(real) and len(made):
+            distances.append(float(np.linalg.norm(real.mean(0) - made.mean(0))))
+    spread = float(np.sqrt(((places - places.mean(0)) ** 2).sum(1).mean()))
+    return float(np.mean(distances)) / spread if spread and distances else 0.0
+
+
+def draw_decided_digits(found: Probe) -> Picture:
+    """Test images decided rightly, two a class, and wrongly, with what they are taken for."""
+    is_right = found.predicted == found.labels
+    rng = np.random.default_rng(0)
+    right = [i for k in np.unique(found.labels) for i in np.flatnonzero(is_right & (found.labels == k))[:2]]
+    wrong = np.sort(rng.permutation(np.flatnonzero(~is_right))[:20])
+    names = found.dataset.class_names
+
+    def title(i: int) -> str:
+        arrow = "" if is_right[i] else f"→{names[found.predicted[i]]}"
+        return f"{names[found.labels[i]]}{arrow}"
+
+    tiles = [("decided rightly", [(title(i), found.features[i]) for i in right])]
+    tiles.append((f"decided wrongly ({int((~is_right).sum())} of {len(is_right)})", [(title(i), found.features[i]) for i in wrong]))
+    caption = "Test images with their class, and where it is wrong, what they are taken for (true→decided). "
+    caption += "The wrong ones are drawn by lot."
+    alt = f"{len(right)} digits decided rightly and {len(wrong)} wrongly: {', '.join(title(i) for i in wrong)}."
+    return Picture("digits-decided", caption, alt, tiled(tiles))
+
+
+def draw_generated_digits(found: Generated, class_names: tuple[str, ...]) -> Picture:
+    """Generated features of unseen classes as images, beside real ones."""
+    tiles = []
+    for k in np.unique(found.labels):
+        for what, x, labels in (
+            ("generated", found.features, found.labels),
+            ("real", found.real, found.real_labels),
+        ):
+            tiles.append((f"{class_names[k]}, {what}", [("", image) for image in x[labels == k][:10]]))
+    classes = ", ".join(class_names[k] for k in np.unique(found.labels))
+    caption = f"Generated images of {classes}: no image of these was seen in training, only which strokes make them. "
+    caption += "Below each, real ones of the test set."
+    return Picture("digits-generated", caption, f"Ten generated and ten real images of each of {classes}.", tiled(tiles))
+
+
+def tiled(groups: list[tuple[str, list[tuple[str, np.ndarray]]]], columns: int = 10) -> Figure:
+    """Images of 8 x 8 pixels under headings, ten in a line."""
+    lines = [
+        (heading if start == 0 else "", tiles[start : start + columns])
+        for heading, tiles in groups
+        for start in range(0, max(1, len(tiles)), columns)
+    ]
+    with drawing():
+        figure = Figure(figsize=(HALF[0], 0.86 * len(lines)))
+        grid = figure.subplots(len(lines), columns, squeeze=False)
+        figure.subplots_adjust(0.01, 0.01, 0.99, 1 - 0.32 / len(lines), 0.08, 0.75)
+        for row, (heading, tiles) in zip(grid, lines, strict=True):
+            for axes in row:
+                axes.axis("off")
+            if heading:
+                y = row[0].get_position().y1 + 0.03 + (0.2 if any(text for text, _ in tiles) else 0.0) / len(lines)
+                figure.text(0.01, y, heading, fontsize=10, weight="bold")
+            for axes, (text, pixels) in zip(row, tiles, strict=False):
+                axes.imshow(pixels.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16, interpolation="none")
+                axes.set_title(text, fontsize=9, pad=2)
+    return figure
