@@ -93,9 +93,7 @@ def read_runs(folders: Sequence[Path]) -> list[Facts]:
             raise InputError(f"The folder {folder} does not exist: give the folder of a finished run.")
     names = [folder.resolve().name for folder in folders]
     unique = len(set(names)) == len(names)
-    return [
-        read_facts(folder, name if unique else str(folder)) for folder, name in zip(folders, names, strict=True)
-    ]
+    return [read_facts(folder, name if unique else str(folder)) for folder, name in zip(folders, names, strict=True)]
 
 
 def check_place(page: Path) -> None:
@@ -124,7 +122,7 @@ def of_one(run: Facts, data_root: str | Path | None, missing: list[str]) -> list
         Section("curve", "Seen-unseen curve", pictures=(draw_curves([run]),)),
         Section("classes", "Classes, worst first", template="classes", run=class_rows(run)),
         Section("confusion", "Confusion", pictures=(draw_confusion(run),)),
-        *(of_data(found, missing) if found else []),
+        *(of_data(run, found, missing) if found else []),
         Section("settings", "Settings and provenance", template="settings", run=run),
     ]
     return sections
@@ -148,7 +146,7 @@ def last_phases(terms: dict[str, Any]) -> dict[str, Any]:
     return {term: {p: points for p, points in lines.items() if p in phases} for term, lines in terms.items()}
 
 
-def of_data(found: Probe, missing: list[str]) -> list[Section]:
+def of_data(run: Facts, found: Probe, missing: list[str]) -> list[Section]:
     """The sections that need the data and the model."""
     from .figures_of_data import draw_decided_digits, draw_generated_digits, draw_maps
 
@@ -159,7 +157,10 @@ def of_data(found: Probe, missing: list[str]) -> list[Section]:
         pictures += [draw_generated_digits(found.generated, names)] if found.generated else []
         sections.append(Section("digits", "Digits", pictures=tuple(pictures)))
     if found.generated:
-        sections.append(Section("map", "Map of unseen classes", pictures=tuple(draw_maps(found.generated, names))))
+        numbers = {row.name: row.row for row in class_rows(run)}
+        pictures = draw_maps(found.generated, names, [numbers[name] for name in names])
+        unseen = [(numbers[names[k]], names[k]) for k in run.unseen]
+        sections.append(Section("map", "Map of unseen classes", (), tuple(pictures), "numbers", unseen))
     elif hasattr(found.model.generator, "sample"):
         missing.append("There is no map and no generation shifts: what the model generates is not finite.")
     else:
@@ -207,7 +208,7 @@ def differing(runs: Sequence[Facts]) -> dict[str, list[str]]:
 def render(runs: Sequence[Facts], sections: Sequence[Section], missing: Sequence[str], files: str) -> str:
     """The page as text. All that comes from a run is escaped; the pictures are already."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
+    from markupsafe import Markup, escape
 
     environment = Environment(
         loader=PackageLoader("gsmflow.report", "."),
@@ -218,6 +219,8 @@ def render(runs: Sequence[Facts], sections: Sequence[Section], missing: Sequence
     )
     environment.filters |= {
         "svg": lambda picture: Markup(to_svg(picture)),
+        "breakable": lambda name: Markup("_<wbr>").join(escape(part) for part in name.split("_")),
+        "short": lambda value: f"{value:.4g}" if isinstance(value, float) else value,
         "png": lambda picture: f"{quote(files)}/{quote(picture.name)}.png",
     }
     return environment.get_template("page.html").render(

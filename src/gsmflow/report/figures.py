@@ -30,7 +30,7 @@ def draw_losses(terms: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]], 
     """A panel for each loss term: its value by step, a line for each phase (or run), the last one thick."""
     phases = list(dict.fromkeys(phase for lines in terms.values() for phase in lines))
     with drawing():
-        figure = Figure(figsize=(HALF[0], 1.0 + 1.9 * len(terms)), layout="constrained")
+        figure = Figure(figsize=(HALF[0], max(HALF[1], 1.2 + 1.5 * len(terms))), layout="constrained")
         panels = figure.subplots(len(terms), 1, sharex=True, squeeze=False)[:, 0]
         for axes, (term, lines) in zip(panels, terms.items(), strict=True):
             for phase, points in lines.items():
@@ -48,7 +48,7 @@ def draw_losses(terms: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]], 
         panels[-1].set_xlabel("step")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles[:8], labels[:8], loc="outside lower center", ncols=2, frameon=False, fontsize=9)
-    caption = "Loss terms by step of training. "
+    caption = "Loss terms by step of training, each point a single batch. "
     caption += "Folds are what was chosen on; the final model is trained on all of trainval." if len(phases) > 1 else ""
     ends = (f"{term} ends at {list(lines.values())[-1][-1][1]:.3g}" for term, lines in terms.items())
     return Picture(name, caption.strip(), f"Loss curves of {len(phases)} phases: {', '.join(ends)}.", figure)
@@ -81,6 +81,12 @@ def draw_judging(judging: Judging, name: str, chosen: str = "chosen") -> Picture
             "are single folds. Compare candidates by it, not with the test result."
         )
     where = f"epoch {best.x[at]:g}" if judging.by_epoch else f"candidate {best.x[at]:.0f}"
+    is_choice = ", ".join(
+        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in best.choices[at].items()
+    )
+    caption += (
+        f" The best is {where if judging.by_epoch else f'{where} ({is_choice})'}, by {best.label}: {best.h[at]:.1f}."
+    )
     alt = f"{what} of {sum(len(line.h) for line in judging.lines)} candidates; the best is {where} with "
     return Picture(name, f"{judging.title}. {caption}".lstrip(". "), f"{alt}{best.h[at]:.1f} percent.", figure)
 
@@ -125,7 +131,7 @@ def draw_confusion(facts: Facts, name: str = "confusion") -> Picture:
     counts = facts.confusion[np.ix_(order, order)]
     shares = 100.0 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
     k, seen = len(order), len(order) - len(facts.unseen)
-    side = max(HALF[0], 0.36 * k + 1.6) if k <= NAMED_CLASSES else 6.4
+    side = max(HALF[0], 0.36 * k + 1.6) if k <= NAMED_CLASSES else 5.8
     with drawing():
         figure = Figure(figsize=(side, side), layout="constrained")
         axes = figure.subplots()
@@ -158,7 +164,9 @@ def draw_confusion(facts: Facts, name: str = "confusion") -> Picture:
         caption += "Numbers are those of the column “row” in the table of classes."
     lost = counts[seen:, :seen].sum() / max(1, counts[seen:].sum())
     gained = counts[:seen, seen:].sum() / max(1, counts[:seen].sum())
-    alt = f"Confusion matrix of {k} classes: {100 * lost:.0f} percent of the unseen classes' samples are taken for seen "
+    alt = (
+        f"Confusion matrix of {k} classes: {100 * lost:.0f} percent of the unseen classes' samples are taken for seen "
+    )
     alt += f"ones, {100 * gained:.0f} percent of the seen classes' samples for unseen ones."
     return Picture(name, caption.strip(), alt, figure)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..pictures import COLOURS
@@ -20,8 +22,8 @@ __all__ = ["draw_decided_digits", "draw_generated_digits", "draw_maps"]
 
 LISTED = 8
 """So many classes or fewer have a colour each that can be told by name."""
-LABELLED = 60
-"""So many classes or fewer have their names written at the mean of their real features."""
+NAMED = 24
+"""So many classes or fewer have their names written on the map, more have numbers."""
 MAP_NOTES = {
     "PCA": "PCA: straight directions of greatest variance; distances can be compared over the whole map.",
     "t-SNE": "t-SNE: keeps neighbours together; gaps and sizes of clusters mean nothing.",
@@ -35,8 +37,14 @@ def palette(count: int) -> list[str | tuple[float, float, float]]:
     return [colorsys.hls_to_rgb(i / count, (0.38, 0.55)[i % 2], 0.75) for i in range(count)]
 
 
-def draw_maps(found: Generated, class_names: tuple[str, ...]) -> list[Picture]:
-    """Real and generated features of unseen classes on a map, by PCA and by t-SNE."""
+def draw_maps(found: Generated, class_names: tuple[str, ...], numbers: Sequence[int]) -> list[Picture]:
+    """Real and generated features of unseen classes on a map, by PCA and by t-SNE.
+
+    Args:
+        found: the features.
+        class_names: K names.
+        numbers: of all classes, to be written where there is no room for names.
+    """
     maps, labels, is_real = embed(found)
     classes = np.unique(found.labels)
     pictures = []
@@ -50,14 +58,12 @@ def draw_maps(found: Generated, class_names: tuple[str, ...]) -> list[Picture]:
                 style = {"color": colour, "linewidths": 0.7, "rasterized": len(labels) > 400}
                 axes.scatter(*real.T, s=14, marker="o", alpha=0.7, label=label, **(style | {"linewidths": 0}))
                 axes.scatter(*made.T, s=16, marker="x", alpha=0.8, **style)
-                if LISTED < len(classes) <= LABELLED and len(real):
-                    axes.annotate(
-                        shortened(class_names[k], 12),
-                        np.median(real, 0),
-                        size=7,
-                        ha="center",
-                        bbox={"boxstyle": "round,pad=0.1", "color": "white", "alpha": 0.65, "linewidth": 0},
-                    )
+            if len(classes) > LISTED:
+                texts = {
+                    k: shortened(class_names[k], 14) if len(classes) <= NAMED else str(numbers[k]) for k in classes
+                }
+                middles = {k: np.median(places[(labels == k) & is_real], 0) for k in np.unique(labels[is_real])}
+                write_names(axes, texts, middles, places)
             axes.scatter([], [], s=20, marker="o", color="#444444", label="real")
             axes.scatter([], [], s=20, marker="x", color="#444444", label="generated")
             axes.set(xticks=[], yticks=[])
@@ -65,11 +71,30 @@ def draw_maps(found: Generated, class_names: tuple[str, ...]) -> list[Picture]:
             figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
         caption = f"{MAP_NOTES[method]} Dots are real test features, crosses generated ones; {len(labels):,} points."
         if len(classes) > LISTED:
-            caption += " A hue is a class; neighbouring hues look alike."
+            caption += " A hue is a class; neighbouring hues look alike. "
+            written = "names" if len(classes) <= NAMED else "numbers (see the list)"
+            caption += f"The {written} stand where the real features are, as far as there is room."
         alt = f"{method} map of real and generated features of {len(classes)} unseen classes; mean distance between "
-        alt += f"the real and the generated mean of a class is {apart(places, labels, is_real):.0%} of the map's spread."
+        alt += (
+            f"the real and the generated mean of a class is {apart(places, labels, is_real):.0%} of the map's spread."
+        )
         pictures.append(Picture(f"map-{method.lower()}", caption, alt, figure))
     return pictures
+
+
+def write_names(axes: Axes, texts: dict[int, str], middles: dict[int, np.ndarray], places: np.ndarray) -> None:
+    """Write what fits where classes have their middles: no text lies on another one."""
+    low, size = places.min(0), np.ptp(places, 0)
+    taken: list[tuple[float, float, float]] = []
+    for k, middle in middles.items():
+        x, y = (middle - low) / np.where(size > 0, size, 1)
+        half = 0.01 * len(texts[k]) + 0.005
+        if all(
+            abs(x - other_x) > half + other_half or abs(y - other_y) > 0.04 for other_x, other_y, other_half in taken
+        ):
+            taken.append((x, y, half))
+            box = {"boxstyle": "round,pad=0.1", "color": "white", "alpha": 0.75, "linewidth": 0}
+            axes.annotate(texts[k], tuple(middle), size=8, ha="center", va="center", bbox=box)
 
 
 def apart(places: Float[np.ndarray, "n 2"], labels: np.ndarray, is_real: np.ndarray) -> float:
@@ -96,7 +121,12 @@ def draw_decided_digits(found: Probe) -> Picture:
         return f"{names[found.labels[i]]}{arrow}"
 
     tiles = [("decided rightly", [(title(i), found.features[i]) for i in right])]
-    tiles.append((f"decided wrongly ({int((~is_right).sum())} of {len(is_right)})", [(title(i), found.features[i]) for i in wrong]))
+    tiles.append(
+        (
+            f"decided wrongly ({int((~is_right).sum())} of {len(is_right)})",
+            [(title(i), found.features[i]) for i in wrong],
+        )
+    )
     caption = "Test images with their class, and where it is wrong, what they are taken for (true→decided). "
     caption += "The wrong ones are drawn by lot."
     alt = f"{len(right)} digits decided rightly and {len(wrong)} wrongly: {', '.join(title(i) for i in wrong)}."
@@ -115,7 +145,9 @@ def draw_generated_digits(found: Generated, class_names: tuple[str, ...]) -> Pic
     classes = ", ".join(class_names[k] for k in np.unique(found.labels))
     caption = f"Generated images of {classes}: no image of these was seen in training, only which strokes make them. "
     caption += "Below each, real ones of the test set."
-    return Picture("digits-generated", caption, f"Ten generated and ten real images of each of {classes}.", tiled(tiles))
+    return Picture(
+        "digits-generated", caption, f"Ten generated and ten real images of each of {classes}.", tiled(tiles)
+    )
 
 
 def tiled(groups: list[tuple[str, list[tuple[str, np.ndarray]]]], columns: int = 10) -> Figure:
@@ -125,17 +157,20 @@ def tiled(groups: list[tuple[str, list[tuple[str, np.ndarray]]]], columns: int =
         for heading, tiles in groups
         for start in range(0, max(1, len(tiles)), columns)
     ]
+    image, heading_room, title_room = 0.5, 0.27, 0.19  # inches
+    heights = [
+        image + heading_room * bool(heading) + title_room * any(text for text, _ in tiles) for heading, tiles in lines
+    ]
     with drawing():
-        figure = Figure(figsize=(HALF[0], 0.86 * len(lines)))
-        grid = figure.subplots(len(lines), columns, squeeze=False)
-        figure.subplots_adjust(0.01, 0.01, 0.99, 1 - 0.32 / len(lines), 0.08, 0.75)
-        for row, (heading, tiles) in zip(grid, lines, strict=True):
-            for axes in row:
-                axes.axis("off")
+        figure = Figure(figsize=(HALF[0], sum(heights)))
+        parts = figure.subfigures(len(lines), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for part, height, (heading, tiles) in zip(parts, heights, lines, strict=True):
+            part.subplots_adjust(0.01, 0.04 / height, 0.99, (image - 0.02) / height, 0.08)
             if heading:
-                y = row[0].get_position().y1 + 0.03 + (0.2 if any(text for text, _ in tiles) else 0.0) / len(lines)
-                figure.text(0.01, y, heading, fontsize=10, weight="bold")
-            for axes, (text, pixels) in zip(row, tiles, strict=False):
+                part.text(0.01, 1 - 0.05 / height, heading, va="top", weight="bold")
+            for axes in part.subplots(1, columns):
+                axes.axis("off")
+            for axes, (text, pixels) in zip(part.axes, tiles, strict=False):
                 axes.imshow(pixels.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16, interpolation="none")
                 axes.set_title(text, fontsize=9, pad=2)
     return figure

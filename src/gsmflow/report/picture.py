@@ -73,7 +73,9 @@ def to_svg(picture: Picture) -> str:
     """The picture as an ``<svg>`` element: text as text, numbers short, all ids made unique by the picture's name."""
     svg = io.BytesIO()
     with drawing():
-        picture.figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        picture.figure.savefig(
+            svg, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+        )
     root = ElementTree.fromstring(svg.getvalue())
     for metadata in root.findall(f"{{{SVG}}}metadata"):
         root.remove(metadata)
