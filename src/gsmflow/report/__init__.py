@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..errors import InputError
+from ..generators import GENERATORS
 from ..runs import write_atomically
 from .facts import FIGURES, Facts, class_rows, read_facts
 from .figures import draw_confusion, draw_curves, draw_judging, draw_losses
@@ -18,6 +19,7 @@ from .probe import Probe, load_data, probe
 
 __all__ = ["write_report"]
 
+ABSENT = object()
 LOSSES_SHOWN = 6
 """So many phases or fewer have a loss curve each; of more, the first folds are left out."""
 
@@ -196,13 +198,27 @@ def last_losses(runs: Sequence[Facts]) -> dict[str, Any]:
 
 
 def differing(runs: Sequence[Facts]) -> dict[str, list[str]]:
-    """What was asked of the runs and is not the same for all, by dotted key."""
+    """What was asked of the runs and is not the same for all that use it, by dotted key; "" for those that do not."""
     from ..comparison import flat
 
-    asked = [flat(asdict(run.config)) for run in runs]
+    asked = [{key: value for key, value in flat(asdict(run.config)).items() if uses(run, key)} for run in runs]
     keys = dict.fromkeys(key for one in asked for key in one)
-    values = {key: [str(one.get(key, "")) for one in asked] for key in keys}
-    return {key: found for key, found in values.items() if len(set(found)) > 1}
+    values = {key: [one.get(key, ABSENT) for one in asked] for key in keys}
+    return {
+        key: ["" if value is ABSENT else str(value) for value in found]
+        for key, found in values.items()
+        if len({str(value) for value in found if value is not ABSENT}) > 1
+    }
+
+
+def uses(run: Facts, key: str) -> bool:
+    """Whether a setting, by its dotted key, had a say in a run: not the sizes of generators that it has not."""
+    section = key.split(".")[1] if key.startswith("settings.") else ""
+    if section in {name for _, sections in GENERATORS.values() for name in sections}:
+        return section in GENERATORS[run.metrics["generator"]][1]
+    if section == "training":
+        return any(event["event"] == "train" for event in run.history)
+    return section != "softmax" or run.metrics["recognizer"] == "softmax"
 
 
 def render(runs: Sequence[Facts], sections: Sequence[Section], missing: Sequence[str], files: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..evaluation.metrics import harmonic_mean
+from ..generators import GENERATORS
 from ..runs import RunConfig, read_config, read_curve, read_metrics, read_model_tensors
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class ClassRow:
         row: its row in the picture of the confusion matrix, counted from 1.
         is_unseen: whether it had no training features.
         samples: test samples.
+        right: those that are recognised.
         accuracy: share of them that is recognised, in percent; None without samples.
         taken_for: the classes it is most often taken for, with counts.
     """
@@ -84,6 +86,7 @@ class ClassRow:
     row: int
     is_unseen: bool
     samples: int
+    right: int
     accuracy: float | None
     taken_for: tuple[tuple[str, int], ...]
 
@@ -101,6 +104,8 @@ def read_facts(folder: Path, name: str) -> Facts:
         raise InputError(
             f"{folder / 'metrics.json'} holds no {lacking!r}: the run is of another version of gsmflow; run it again."
         )
+    if metrics["generator"] not in GENERATORS:
+        raise InputError(f"{folder} was made with a generator {metrics['generator']!r}, which this version lacks.")
     class_names, confusion = read_confusion(folder / "confusion.csv")
     unseen = read_model_tensors(folder).get("unseen")
     if unseen is None or (len(unseen) and int(unseen.max()) >= len(class_names)):
@@ -211,6 +216,7 @@ def class_rows(facts: Facts) -> list[ClassRow]:
         wrong[k] = 0
         most = np.argsort(-wrong, kind="stable")[:CONFUSIONS]
         taken_for = tuple((facts.class_names[j], int(wrong[j])) for j in most if wrong[j])
-        accuracy = 100.0 * facts.confusion[k, k] / samples[k] if samples[k] else None
-        rows.append(ClassRow(name, int(places[k]) + 1, k in facts.unseen, int(samples[k]), accuracy, taken_for))
+        n, right = int(samples[k]), int(facts.confusion[k, k])
+        accuracy = 100.0 * right / n if n else None
+        rows.append(ClassRow(name, int(places[k]) + 1, k in facts.unseen, n, right, accuracy, taken_for))
     return sorted(rows, key=lambda row: (row.accuracy is None, row.accuracy or 0.0))

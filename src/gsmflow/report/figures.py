@@ -22,12 +22,14 @@ __all__ = ["HALF", "draw_confusion", "draw_curves", "draw_judging", "draw_losses
 
 HALF = (5.0, 4.2)
 """Inches: two stand beside each other on a wide screen, one fits on a telephone without shrinking its letters."""
+FINAL = ("final", "training")
+"""Names of the phases that end in the model of the run."""
 NAMED_CLASSES = 30
 """So many classes or fewer have their names and counts written into the confusion matrix."""
 
 
 def draw_losses(terms: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]], name: str = "losses") -> Picture:
-    """A panel for each loss term: its value by step, a line for each phase (or run), the last one thick."""
+    """A panel for each loss term: its value by step, a line for each phase (or run), the final one thick."""
     phases = list(dict.fromkeys(phase for lines in terms.values() for phase in lines))
     with drawing():
         figure = Figure(figsize=(HALF[0], max(HALF[1], 1.2 + 1.5 * len(terms))), layout="constrained")
@@ -39,17 +41,21 @@ def draw_losses(terms: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]], 
                     *zip(*points, strict=True),
                     STYLES[place % len(STYLES)],
                     color=COLOURS[place % len(COLOURS)],
-                    linewidth=2 if phase == phases[-1] else 1,
+                    linewidth=2 if phase in FINAL else 1.2,
                     marker="." if len(points) < 3 else None,
                     label=printable(phase),
                 )
             axes.set_title(printable(term), loc="left")
             axes.grid(color="#e6e6e6")
         panels[-1].set_xlabel("step")
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles[:8], labels[:8], loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+        lines = {line.get_label(): line for axes in panels for line in axes.get_lines()}
+        labels = [printable(phase) for phase in phases]
+        figure.legend(
+            [lines[label] for label in labels], labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9
+        )
     caption = "Loss terms by step of training, each point a single batch. "
-    caption += "Folds are what was chosen on; the final model is trained on all of trainval." if len(phases) > 1 else ""
+    if len(phases) > 1 and phases[-1] in FINAL:
+        caption += "Folds are what was chosen on; the final model is trained on all of trainval."
     ends = (f"{term} ends at {list(lines.values())[-1][-1][1]:.3g}" for term, lines in terms.items())
     return Picture(name, caption.strip(), f"Loss curves of {len(phases)} phases: {', '.join(ends)}.", figure)
 
@@ -94,7 +100,8 @@ def draw_judging(judging: Judging, name: str, chosen: str = "chosen") -> Picture
 def draw_curves(runs: Sequence[Facts], name: str = "curve") -> Picture:
     """The seen-unseen curve of each run with its operating point and the point without a calibration constant."""
     with drawing():
-        figure = Figure(figsize=(HALF[0], HALF[0] + 0.4 + 0.11 * len(runs)), layout="constrained")
+        rows = 2 if len(runs) == 1 else len(runs) + 2
+        figure = Figure(figsize=(HALF[0], HALF[0] + 0.1 + 0.19 * rows), layout="constrained")
         axes = figure.subplots()
         for h in (20, 40, 60, 80):
             u = np.linspace(h / 2 + 0.5, 100, 60)
