@@ -185,7 +185,7 @@ def write_counts(axes: Axes, counts: Int[np.ndarray, "k k"], shares: Any) -> Non
         axes.text(j, i, str(counts[i, j]), ha="center", va="center", fontsize=8, color=colour)
 
 
-def shortened(text: str, letters: int = 22) -> str:
+def shortened(text: str, letters: int = 26) -> str:
     """A name short enough for an axis."""
     text = printable(text)
     return text if len(text) <= letters else text[: letters - 1] + "…"
