@@ -141,6 +141,16 @@ def test_other_data_are_not_taken_for_those_of_the_run(gsmflow, run):
     assert not set(OF_DATA) & set(Page(run / "report.html").headings())
 
 
+def test_decisions_that_differ_from_those_of_the_run_are_told(gsmflow, run):
+    lines = (run / "confusion.csv").read_text().splitlines()
+    name, *counts = lines[1].split(",")
+    place = next(i for i, count in enumerate(counts) if count != "0")
+    counts[place], counts[place - 1] = str(int(counts[place]) - 1), str(int(counts[place - 1]) + 1)
+    (run / "confusion.csv").write_text("\n".join([lines[0], ",".join([name, *counts]), *lines[2:]]) + "\n")
+    samples = read_facts(run, "run").confusion.sum()
+    assert f"1 of {samples} test samples are now decided otherwise than in conf" in gsmflow("report", "run").err
+
+
 def test_a_model_that_generates_nothing(gsmflow, place):
     train = ("train", "TWIN", "--recipe", "eszsl", "--selection.folds", 1, "--quiet", "--out", "run")
     assert gsmflow(*train).code == 0

@@ -118,6 +118,12 @@ def of_one(run: Facts, data_root: str | Path | None, missing: list[str]) -> list
         )
     else:
         found = probe(run, dataset)
+        otherwise = found.decided_otherwise(run.confusion)
+        if otherwise:
+            missing.append(
+                f"{otherwise} of {len(found.labels)} test samples are now decided otherwise than in confusion.csv: on "
+                "another machine or another version, the last digits of scores differ."
+            )
     sections = [
         Section("result", "Result", template="result", run=(run, found.ausuc if found else None)),
         training_section(run),

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Generated", "Probe", "ausuc_interval", "embed", "load_data", "probe"]
 
 CURVE_RESAMPLES = 300
-SAMPLES = 100
-"""Features generated a class, at most."""
+SAMPLES, ALL_SAMPLES = 100, 20_000
+"""Features generated a class, and altogether, at most."""
 POINTS = 1_500
 """Real and generated features on a map, together."""
 
@@ -70,6 +70,12 @@ class Probe:
     confidence: Float[np.ndarray, " n"]
     ausuc: Interval
     generated: Generated | None
+
+    def decided_otherwise(self, confusion: Int[np.ndarray, "k k"]) -> int:
+        """How many decisions are not those that a confusion matrix holds."""
+        now = np.zeros_like(confusion)
+        np.add.at(now, (self.labels, self.predicted), 1)
+        return int(np.abs(now - confusion).sum()) // 2
 
 
 def load_data(config: RunConfig, root: str | None) -> ZeroShotDataset:
@@ -148,7 +154,7 @@ def ausuc_interval(of_seen: Decisions, of_unseen: Decisions, resamples: int = CU
 def generate(model: ZeroShotModel, tests: TestSets, seed: int) -> Generated | None:
     """Features of the unseen classes beside the real ones; None where the model generates what is not finite."""
     classes = np.unique(tests.unseen_labels)
-    labels = np.repeat(classes, SAMPLES)
+    labels = np.repeat(classes, max(2, min(SAMPLES, ALL_SAMPLES // len(classes))))
     rng = generator(model.seen.device, seed, "report")
     features = np.concatenate([model.generate(part, rng=rng) for part in np.array_split(labels, len(classes))])
     if not np.isfinite(features).all():
