@@ -20,6 +20,7 @@ from .probe import Probe, load_data, probe
 __all__ = ["write_report"]
 
 ABSENT = object()
+DIAGNOSTIC = "On test features of unseen classes: diagnostics, computed after the run was final; they chose nothing."
 LOSSES_SHOWN = 6
 """So many phases or fewer have a loss curve each; of more, the first folds are left out."""
 
@@ -168,7 +169,7 @@ def of_data(run: Facts, found: Probe, missing: list[str]) -> list[Section]:
         numbers = {row.name: row.row for row in class_rows(run)}
         pictures = draw_maps(found.generated, names, [numbers[name] for name in names])
         unseen = [(numbers[names[k]], names[k]) for k in run.unseen]
-        sections.append(Section("map", "Map of unseen classes", (), tuple(pictures), "numbers", unseen))
+        sections.append(Section("map", "Map of unseen classes", (DIAGNOSTIC,), tuple(pictures), "numbers", unseen))
     elif hasattr(found.model.generator, "sample"):
         missing.append("There is no map and no generation shifts: what the model generates is not finite.")
     else:

@@ -67,6 +67,7 @@ def draw_maps(found: Generated, class_names: tuple[str, ...], numbers: Sequence[
             axes.scatter([], [], s=20, marker="o", color="#444444", label="real")
             axes.scatter([], [], s=20, marker="x", color="#444444", label="generated")
             axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
             axes.set_title(method, loc="left")
             figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
         caption = f"{MAP_NOTES[method]} Dots are real test features, crosses generated ones; {len(labels):,} points."
