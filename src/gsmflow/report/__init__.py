@@ -157,7 +157,8 @@ def last_phases(terms: dict[str, Any]) -> dict[str, Any]:
 
 def of_data(run: Facts, found: Probe, missing: list[str]) -> list[Section]:
     """The sections that need the data and the model."""
-    from .figures_of_data import draw_decided_digits, draw_generated_digits, draw_maps
+    from .figures_of_data import draw_decided_digits, draw_generated_digits, draw_maps, draw_reliability
+    from .shifts import shifts
 
     names, sections = found.dataset.class_names, []
     is_digits = found.dataset.provenance.layout == "digits"
@@ -170,6 +171,8 @@ def of_data(run: Facts, found: Probe, missing: list[str]) -> list[Section]:
         pictures = draw_maps(found.generated, names, [numbers[name] for name in names])
         unseen = [(numbers[names[k]], names[k]) for k in run.unseen]
         sections.append(Section("map", "Map of unseen classes", (DIAGNOSTIC,), tuple(pictures), "numbers", unseen))
+        picture = draw_reliability(found)
+        sections.append(Section("shifts", "Generation shifts", (DIAGNOSTIC,), (picture,), "shifts", shifts(found)))
     elif hasattr(found.model.generator, "sample"):
         missing.append("There is no map and no generation shifts: what the model generates is not finite.")
     else:

@@ -14,11 +14,12 @@ from ..pictures import COLOURS
 from .figures import HALF, shortened
 from .picture import Picture, drawing
 from .probe import Generated, Probe, embed
+from .shifts import Reliability, reliability
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Bool, Float
 
-__all__ = ["draw_decided_digits", "draw_generated_digits", "draw_maps"]
+__all__ = ["draw_decided_digits", "draw_generated_digits", "draw_maps", "draw_reliability"]
 
 LISTED = 8
 """So many classes or fewer have a colour each that can be told by name."""
@@ -107,6 +108,36 @@ def apart(places: Float[np.ndarray, "n 2"], labels: np.ndarray, is_real: np.ndar
             distances.append(float(np.linalg.norm(real.mean(0) - made.mean(0))))
     spread = float(np.sqrt(((places - places.mean(0)) ** 2).sum(1).mean()))
     return float(np.mean(distances)) / spread if spread and distances else 0.0
+
+
+def draw_reliability(found: Probe) -> Picture:
+    """How often decisions of one confidence are right."""
+    seen = reliability_of(found, ~np.isin(found.labels, found.dataset.unseen))
+    unseen = reliability_of(found, np.isin(found.labels, found.dataset.unseen))
+    with drawing():
+        figure = Figure(figsize=(HALF[0], 5.2), layout="constrained")
+        axes, bars = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+        axes.plot([0, 100], [0, 100], color="#888888", linewidth=1, label="right as often as sure")
+        lines = (("seen classes", seen, "o-", COLOURS[0], -1.5), ("unseen classes", unseen, "s--", COLOURS[1], 1.5))
+        for label, r, style, colour, shift in lines:
+            axes.plot(100 * r.confidence, 100 * r.accuracy, style, color=colour, label=label)
+            bars.bar(100 * r.confidence + shift, r.count, width=3, color=colour)
+        axes.set(xlim=(0, 100), ylim=(0, 100), ylabel="accuracy (%)")
+        bars.set(xlabel="confidence (%)", ylabel="samples")
+        axes.grid(color="#e6e6e6")
+        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    caption = (
+        "Accuracy of test samples by confidence, the softmax of the scores less the calibration constant. Below the "
+    )
+    caption += "grey line the model is too sure of itself, above it not sure enough; bars count the samples."
+    alt = "Reliability diagram: expected calibration error "
+    alt += f"{seen.error:.1%} on seen classes, {unseen.error:.1%} on unseen classes."
+    return Picture("calibration", caption, alt, figure)
+
+
+def reliability_of(found: Probe, rows: Bool[np.ndarray, " n"]) -> Reliability:
+    """Reliability of some of the test samples."""
+    return reliability(found.confidence[rows], (found.predicted == found.labels)[rows])
 
 
 def draw_decided_digits(found: Probe) -> Picture:
