@@ -81,17 +81,23 @@ def variance(
 
 
 def structure(real_means: Float[np.ndarray, "k d"], generated_means: Float[np.ndarray, "k d"]) -> float | None:
-    """Spearman's rank correlation of the distances between class means; None for fewer than three classes."""
-    if len(real_means) < 3:
+    """Spearman's rank correlation of the distances between class means.
+
+    None for fewer than three classes, or where all distances are equal.
+    """
+    real, generated = pdist(real_means), pdist(generated_means)
+    if len(real) < 3 or min(np.ptp(real), np.ptp(generated)) == 0:
         return None
-    found = float(spearmanr(pdist(real_means), pdist(generated_means)).statistic)  # type: ignore[attr-defined]
-    return found if np.isfinite(found) else None
+    return float(spearmanr(real, generated).statistic)  # type: ignore[attr-defined]
 
 
 def hubness(predicted: Int[np.ndarray, " n"], classes: Int[np.ndarray, " k"]) -> float | None:
-    """Skewness of how often each class is decided for (Radovanovic et al. 2010); None where all are equally often."""
+    """Skewness of how often each class is decided for (Radovanovic et al. 2010).
+
+    None for fewer than three classes, or where all are decided for equally often.
+    """
     counts = np.array([np.sum(predicted == k) for k in classes], float)
-    return float(skew(counts)) if counts.std() > 0 else None
+    return float(skew(counts)) if len(classes) > 2 and counts.std() > 0 else None
 
 
 def reliability(confidence: Float[np.ndarray, " n"], correct: Bool[np.ndarray, " n"], bins: int = BINS) -> Reliability:
@@ -117,8 +123,9 @@ def shifts(found: Probe) -> list[Shift]:
             "hubness",
             "none" if skewness is None else f"{skewness:.2f}",
             "Skewness of how often each unseen class is decided for on samples of unseen classes: near 0 is even, "
-            "above 1 a few classes draw decisions to themselves. Most often it is "
-            f"{found.dataset.class_names[most]} ({counts.max()} of {len(predicted)}), {int((counts == 0).sum())} of {len(classes)} never.",
+            "above 1 a few classes draw decisions to themselves. It takes three classes. "
+            f"{found.dataset.class_names[most]} is decided for most often ({counts.max()} of {len(predicted)}), "
+            f"{int((counts == 0).sum())} of {len(classes)} never.",
         ),
         Shift(
             "calibration",
