@@ -92,7 +92,7 @@ def test_the_same_run_gives_the_same_page(gsmflow, run):
     assert ((run / "report.html").read_bytes(), contents(run / "report-files")) == before
 
 
-EVIL = ("<script>alert(1)</script>", 'b"&<i>', "$x^{", "a_b", "{{ 7 * 7 }}", "\x01\x1b[0m")
+EVIL = ("<script>alert(1)</script>", 'b"&<i>', "$x^{", "a_b", "_{{ 7 * 7 }}", "\x01\x1b[0m")
 
 
 def test_names_are_escaped_everywhere(gsmflow, place):
@@ -206,9 +206,9 @@ def test_several_runs_side_by_side(gsmflow, run):
         "settings.seed": "<td>0</td><td>1</td>",
         "settings.flow.blocks": "<td>1</td><td>2</td>",
     }
-    for folder in (run, run.parent / "b"):
+    for place, folder in enumerate((run, run.parent / "b"), 1):
         metrics = read_metrics(folder)
-        assert f"{folder.name}: AUSUC {metrics['AUSUC']:.1f}" in page.texts["text"]
+        assert f"{folder.name} ({place}): AUSUC {metrics['AUSUC']:.1f}" in page.texts["text"]
         for name in ("T1", "U", "S", "H", "AUSUC"):
             assert any(cell.startswith(f"{metrics[name]:.1f}") for cell in page.texts["td"])
     assert "Selected on test: b. Do not compare it with validated runs." in page.text()

@@ -21,10 +21,14 @@ addEventListener("load", () => {
   const right = element => element.getBoundingClientRect().right;
   const inside = element => !element.closest(".scroll, .card, pre");
   const out = [...document.querySelectorAll("body *")].filter(inside).filter(e => right(e) > innerWidth + 1);
+  const within = (a, b) => a.left > b.left - 2 && a.right < b.right + 2 && a.top > b.top - 2 && a.bottom < b.bottom + 2;
+  const box = e => e.getBoundingClientRect();
+  const cut = [...document.querySelectorAll("svg text")].filter(e => !within(box(e), box(e.closest("svg"))));
   const small = [...document.querySelectorAll("svg text")].map(e => e.getBoundingClientRect().height);
   parent.postMessage(JSON.stringify({
     width: document.documentElement.scrollWidth, screen: innerWidth, out: out.map(e => e.outerHTML.slice(0, 80)),
-    titles: [...document.querySelectorAll("h2")].map(e => e.textContent), letters: Math.min(...small),
+    titles: [...document.querySelectorAll("h1, h2")].map(e => e.textContent), letters: Math.min(...small),
+    cut: cut.map(e => e.textContent),
     empty: [...document.querySelectorAll("svg")].filter(e => e.getBoundingClientRect().height < 50).length,
   }), "*");
 });
@@ -128,7 +132,7 @@ def test_a_page_that_fetches_or_fails_is_noticed(page, tmp_path):
 def test_it_fits_the_screen(page, tmp_path, width):
     found = measured(page, width, tmp_path)
     assert found["screen"] == width
-    assert (found["width"], found["out"]) == (width, [])
+    assert (found["width"], found["out"], found["cut"]) == (width, [], [])
     assert found["letters"] >= 9
     assert found["empty"] == 0
 
@@ -139,8 +143,10 @@ def test_a_class_of_a_long_name_and_several_runs_fit(gsmflow, run, tmp_path):
     truth = make_truth()
     truth.class_names = (f"a{'very' * 40}long", "the_quick_brown_" * 9, *"cdef")
     write_xlsa17(run.parent / "data" / "TWIN", truth)
-    assert gsmflow(*TRAIN, "--out", "b" * 150).code == 0
-    assert gsmflow("report", "run", "b" * 150).code == 0
-    found = measured(run.parent / "report.html", 400, tmp_path)
-    assert found["titles"][-1] == "b" * 150
-    assert (found["width"], found["out"]) == (400, [])
+    grid = ("--grid", "softmax.lr=0.001,0.005", "softmax.samples=3,5")
+    assert gsmflow(*TRAIN, *grid, "--out", "b" * 150).code == 0
+    for runs, page in ((["b" * 150], run.parent / ("b" * 150) / "report.html"), (["run", "b" * 150], "report.html")):
+        assert gsmflow("report", *runs).code == 0
+        found = measured(run.parent / page, 400, tmp_path)
+        assert any("b" * 150 in title for title in found["titles"])
+        assert (found["width"], found["out"], found["cut"]) == (400, [], [])

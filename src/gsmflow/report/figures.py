@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from ..pictures import COLOURS, STYLES
 from .facts import Facts, matrix_order
 from .learning import Judging
-from .picture import Picture, drawing, printable
+from .picture import LEGEND_LETTERS, Picture, drawing, legend, printable, shortened
 
 if TYPE_CHECKING:
     from jaxtyping import Int
@@ -48,11 +48,8 @@ def draw_losses(terms: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]], 
             axes.set_title(printable(term), loc="left")
             axes.grid(color="#e6e6e6")
         panels[-1].set_xlabel("step")
-        lines = {line.get_label(): line for axes in panels for line in axes.get_lines()}
-        labels = [printable(phase) for phase in phases]
-        figure.legend(
-            [lines[label] for label in labels], labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9
-        )
+        drawn = {line.get_label(): line for axes in panels for line in axes.get_lines()}
+        legend(figure, {phase: drawn[printable(phase)] for phase in phases})
     caption = "Loss terms by step of training, each point a single batch. "
     if len(phases) > 1 and phases[-1] in FINAL:
         caption += "Folds are what was chosen on; the final model is trained on all of trainval."
@@ -78,7 +75,8 @@ def draw_judging(judging: Judging, name: str, chosen: str = "chosen") -> Picture
         axes.set_ylabel(f"{what} (%)")
         axes.set_title(judging.title or what, loc="left")
         axes.grid(color="#e6e6e6")
-        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+        handles, labels = axes.get_legend_handles_labels()
+        legend(figure, dict(zip(labels, handles, strict=True)))
     if judging.on_test:
         caption = "H on the TEST sets at each evaluation: the best of these is what was reported. Selected on test."
     else:
@@ -100,27 +98,29 @@ def draw_judging(judging: Judging, name: str, chosen: str = "chosen") -> Picture
 def draw_curves(runs: Sequence[Facts], name: str = "curve") -> Picture:
     """The seen-unseen curve of each run with its operating point and the point without a calibration constant."""
     with drawing():
-        rows = 2 if len(runs) == 1 else len(runs) + 2
-        figure = Figure(figsize=(HALF[0], HALF[0] + 0.1 + 0.19 * rows), layout="constrained")
+        figure = Figure(figsize=(HALF[0], HALF[0] + 0.3), layout="constrained")
         axes = figure.subplots()
         for h in (20, 40, 60, 80):
             u = np.linspace(h / 2 + 0.5, 100, 60)
             axes.plot(u, h * u / (2 * u - h), color="#d0d0d0", linewidth=0.8, zorder=0)
             axes.annotate(f"H {h}", (99, 99 * h / (198 - h) + 1), size=8, color="#666666", ha="right")
+        lines = {}
         for place, run in enumerate(runs):
             m, colour = run.metrics, COLOURS[place % len(COLOURS)]
-            label = f"{printable(run.name)}: AUSUC {m['AUSUC']:.1f}" if len(runs) > 1 else f"AUSUC {m['AUSUC']:.1f}"
-            axes.plot(run.curve["unseen"], run.curve["seen"], STYLES[place % 4], color=colour, label=label)
+            label = f"AUSUC {m['AUSUC']:.1f}"
+            if len(runs) > 1:
+                label = f"{shortened(run.name, LEGEND_LETTERS - 18)} ({place + 1}): {label}"
+            (lines[label],) = axes.plot(run.curve["unseen"], run.curve["seen"], STYLES[place % 4], color=colour)
             axes.plot(m["U"], m["S"], "o", color=colour, markersize=9, clip_on=False)
             axes.plot(m["U_raw"], m["S_raw"], "s", color=colour, fillstyle="none", markersize=8, clip_on=False)
         if len(runs) == 1:
             axes.fill_between(runs[0].curve["unseen"], runs[0].curve["seen"], color=COLOURS[0], alpha=0.08, linewidth=0)
-        axes.plot([], [], "o", color="#333333", markersize=9, label="operating point")
-        axes.plot([], [], "s", color="#333333", fillstyle="none", markersize=8, label="without a constant")
+        (lines["operating point"],) = axes.plot([], [], "o", color="#333333", markersize=9)
+        (lines["without a constant"],) = axes.plot([], [], "s", color="#333333", fillstyle="none", markersize=8)
         axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="U (%), unseen classes", ylabel="S (%), seen classes")
         axes.set_aspect("equal")
         axes.grid(color="#e6e6e6")
-        figure.legend(loc="outside lower center", ncols=1 if len(runs) > 1 else 2, frameon=False, fontsize=9)
+        legend(figure, lines)
     caption = (
         "Accuracy on seen against accuracy on unseen classes as the calibration constant, which is subtracted from the "
         "scores of seen classes, sweeps from low (upper left) to high (lower right). Up and to the right is better; "
@@ -183,9 +183,3 @@ def write_counts(axes: Axes, counts: Int[np.ndarray, "k k"], shares: Any) -> Non
     for i, j in zip(*np.nonzero(counts), strict=True):
         colour = "white" if shares[i, j] > 30 else "#222222"
         axes.text(j, i, str(counts[i, j]), ha="center", va="center", fontsize=8, color=colour)
-
-
-def shortened(text: str, letters: int = 26) -> str:
-    """A name short enough for an axis."""
-    text = printable(text)
-    return text if len(text) <= letters else text[: letters - 1] + "…"

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..pictures import COLOURS
-from .figures import HALF, shortened
-from .picture import Picture, drawing
+from .figures import HALF
+from .picture import Picture, drawing, legend, shortened
 from .probe import Generated, Probe, embed
 from .shifts import Reliability, reliability
 
@@ -52,12 +52,13 @@ def draw_maps(found: Generated, class_names: tuple[str, ...], numbers: Sequence[
     for method, places in maps.items():
         with drawing():
             figure = Figure(figsize=(HALF[0], 5.2), layout="constrained")
-            axes = figure.subplots()
+            axes, lines = figure.subplots(), {}
             for k, colour in zip(classes, palette(len(classes)), strict=True):
                 real, made = places[(labels == k) & is_real], places[(labels == k) & ~is_real]
-                label = shortened(class_names[k]) if len(classes) <= LISTED else None
                 style = {"color": colour, "linewidths": 0.7, "rasterized": len(labels) > 400}
-                axes.scatter(*real.T, s=14, marker="o", alpha=0.7, label=label, **(style | {"linewidths": 0}))
+                dots = axes.scatter(*real.T, s=14, marker="o", alpha=0.7, **(style | {"linewidths": 0}))
+                if len(classes) <= LISTED:
+                    lines[class_names[k]] = dots
                 axes.scatter(*made.T, s=16, marker="x", alpha=0.8, **style)
             if len(classes) > LISTED:
                 texts = {
@@ -65,12 +66,12 @@ def draw_maps(found: Generated, class_names: tuple[str, ...], numbers: Sequence[
                 }
                 middles = {k: np.median(places[(labels == k) & is_real], 0) for k in np.unique(labels[is_real])}
                 write_names(axes, texts, middles, places)
-            axes.scatter([], [], s=20, marker="o", color="#444444", label="real")
-            axes.scatter([], [], s=20, marker="x", color="#444444", label="generated")
+            lines["real"] = axes.scatter([], [], s=20, marker="o", color="#444444")
+            lines["generated"] = axes.scatter([], [], s=20, marker="x", color="#444444")
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
             axes.set_title(method, loc="left")
-            figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+            legend(figure, lines)
         caption = f"{MAP_NOTES[method]} Dots are real test features, crosses generated ones; {len(labels):,} points."
         if len(classes) > LISTED:
             caption += " A hue is a class; neighbouring hues look alike. "
@@ -125,7 +126,8 @@ def draw_reliability(found: Probe) -> Picture:
         axes.set(xlim=(0, 100), ylim=(0, 100), ylabel="accuracy (%)")
         bars.set(xlabel="confidence (%)", ylabel="samples")
         axes.grid(color="#e6e6e6")
-        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+        handles, labels = axes.get_legend_handles_labels()
+        legend(figure, dict(zip(labels, handles, strict=True)))
     caption = (
         "Accuracy of test samples by confidence, the softmax of the scores less the calibration constant. Below the "
     )

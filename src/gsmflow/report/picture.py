@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import io
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
-__all__ = ["Picture", "drawing", "printable", "to_png", "to_svg"]
+__all__ = ["Picture", "drawing", "legend", "printable", "shortened", "to_png", "to_svg"]
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 DPI = 150
 POINTS = 72
+LEGEND_LETTERS = 56
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "gsmflow",
@@ -60,6 +63,20 @@ def drawing() -> Iterator[None]:
 def printable(text: str) -> str:
     """The text without characters that XML cannot hold."""
     return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def shortened(text: str, letters: int = 26) -> str:
+    """A name short enough to stand in a picture."""
+    text = printable(text)
+    return text if len(text) <= letters else text[: letters - 1] + "…"
+
+
+def legend(figure: Figure, lines: Mapping[str, Artist]) -> None:
+    """Write what each line is below the picture, in as many columns as fit; the figure grows by what that takes."""
+    labels = [shortened(label, LEGEND_LETTERS) for label in lines]
+    columns = min(4, max(1, LEGEND_LETTERS // (max(map(len, labels)) + 6)))
+    figure.set_figheight(figure.get_figheight() + 0.19 * (math.ceil(len(labels) / columns) - 1))
+    figure.legend(list(lines.values()), labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
 
 
 def to_png(picture: Picture) -> bytes:
