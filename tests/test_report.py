@@ -211,6 +211,7 @@ def test_several_runs_side_by_side(gsmflow, run):
         assert f"{folder.name} ({place}): AUSUC {metrics['AUSUC']:.1f}" in page.texts["text"]
         for name in ("T1", "U", "S", "H", "AUSUC"):
             assert any(cell.startswith(f"{metrics[name]:.1f}") for cell in page.texts["td"])
+    assert "stands in the report of each run alone: gsmflow report RUN." in page.text()
     assert "Selected on test: b. Do not compare it with validated runs." in page.text()
     assert max(page.ids.values()) == 1
     assert len(contents(run.parent / "report-files")) == page.tags["svg"]

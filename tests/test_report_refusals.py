@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 
 import pytest
 
@@ -39,6 +40,11 @@ REFUSED = {
     "history of others": (lambda run: (run / "history.jsonl").write_text('{"event": "judged"}'), ("run",), "line 1 la"),
     "no curve": (lambda run: (run / "curve.csv").unlink(), ("run",), "curve.csv is missing or damaged"),
     "no page": (lambda run: None, ("run", "--out", "run/config.yaml"), "--out must be a file that ends in .html"),
+    "data of several": (
+        lambda run: shutil.copytree(run, run.parent / "b"),
+        ("run", "b", "--data-root", "data"),
+        "Several runs side by side need no data: drop --data-root",
+    ),
     "page is a folder": (
         lambda run: (run / "p.html").mkdir(),
         ("run", "--out", "run/p.html"),

@@ -68,6 +68,8 @@ def write_report(
         InputError: if a folder holds no finished run of this version, or the page cannot be written.
     """
     runs = read_runs([Path(folder) for folder in folders])
+    if data_root and len(runs) > 1:
+        raise InputError("Several runs side by side need no data: drop --data-root, or report one run at a time.")
     page = Path(out) if out else (runs[0].folder if len(runs) == 1 else Path()) / "report.html"
     check_place(page)
     files = page.with_name(f"{page.stem}-files")
