@@ -36,7 +36,7 @@ def test_a_folder_in_use_is_refused_and_left_alone(gsmflow, run):
 BAD_COMMANDS = {
     "unknown command": (
         ("trian", "digits"),
-        "there is no command 'trian'; choose one of train, evaluate, compare, reproduce, data.",
+        "there is no command 'trian'; choose one of train, evaluate, compare, reproduce, report, data.",
     ),
     "no data set": (("train",), "say which data set: gsmflow train DATASET"),
     "no such folder of data": (

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ..errors import InputError
 from .compare import compare, reproduce
 from .data import data
+from .report import report
 from .train import evaluate, train
 
 __all__ = ["COMMANDS", "main"]
@@ -16,6 +17,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "evaluate": evaluate,
     "compare": compare,
     "reproduce": reproduce,
+    "report": report,
     "data": data,
 }
 

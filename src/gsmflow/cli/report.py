@@ -1,0 +1,44 @@
+"""``gsmflow report``."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro import cli
+from tyro.conf import Positional, arg
+
+from ..errors import InputError
+
+__all__ = ["report"]
+
+
+@dataclass(frozen=True)
+class ReportArguments:
+    """Write what there is to say of a finished run, or of several side by side, as one page of HTML."""
+
+    runs: Annotated[Positional[tuple[Path, ...]], arg(metavar="RUN [RUN ...]")] = ()
+    """folders of finished runs"""
+    out: Annotated[Path | None, arg(metavar="PATH")] = None
+    """the page; default report.html in the run folder, for several runs in the current folder"""
+    open: bool = False
+    """show the page in the browser"""
+    data_root: Annotated[Path | None, arg(metavar="PATH")] = None
+    """folder that holds the data sets now; default: where they were when the run was made"""
+
+
+def report(arguments: list[str]) -> None:
+    """Write a run, or several side by side, as one page of HTML."""
+    asked = cli(ReportArguments, args=arguments, prog="gsmflow report")
+    if not asked.runs:
+        raise InputError("say which run: gsmflow report RUN, for example gsmflow report runs/d0.")
+    from ..report import write_report
+
+    page = write_report(
+        asked.runs, asked.out, data_root=asked.data_root, say=lambda sentence: print(sentence, file=sys.stderr)
+    )
+    print(f"report: {page}")
+    if asked.open:
+        import webbrowser
+
+        webbrowser.open(page.resolve().as_uri())

@@ -1,0 +1,185 @@
+"""The pictures of a report that need the run folder alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+
+from ..pictures import COLOURS, STYLES
+from .facts import Facts, matrix_order
+from .learning import Judging
+from .picture import LEGEND_LETTERS, Picture, drawing, legend, printable, shortened
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
+
+__all__ = ["HALF", "draw_confusion", "draw_curves", "draw_judging", "draw_losses"]
+
+HALF = (5.0, 4.2)
+"""Inches: two stand beside each other on a wide screen, one fits on a telephone without shrinking its letters."""
+FINAL = ("final", "training")
+"""Names of the phases that end in the model of the run."""
+NAMED_CLASSES = 30
+"""So many classes or fewer have their names and counts written into the confusion matrix."""
+
+
+def draw_losses(terms: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]], name: str = "losses") -> Picture:
+    """A panel for each loss term: its value by step, a line for each phase (or run), the final one thick."""
+    phases = list(dict.fromkeys(phase for lines in terms.values() for phase in lines))
+    with drawing():
+        figure = Figure(figsize=(HALF[0], max(HALF[1], 1.2 + 1.5 * len(terms))), layout="constrained")
+        panels = figure.subplots(len(terms), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, (term, lines) in zip(panels, terms.items(), strict=True):
+            for phase, points in lines.items():
+                place = phases.index(phase)
+                axes.plot(
+                    *zip(*points, strict=True),
+                    STYLES[place % len(STYLES)],
+                    color=COLOURS[place % len(COLOURS)],
+                    linewidth=2 if phase in FINAL else 1.2,
+                    marker="." if len(points) < 3 else None,
+                    label=printable(phase),
+                )
+            axes.set_title(printable(term), loc="left")
+            axes.grid(color="#e6e6e6")
+        panels[-1].set_xlabel("step")
+        drawn = {line.get_label(): line for axes in panels for line in axes.get_lines()}
+        legend(figure, {phase: drawn[printable(phase)] for phase in phases})
+    caption = "Loss terms by step of training, each point a single batch. "
+    if len(phases) > 1 and phases[-1] in FINAL:
+        caption += "Folds are what was chosen on; the final model is trained on all of trainval."
+    ends = (f"{term} ends at {list(lines.values())[-1][-1][1]:.3g}" for term, lines in terms.items())
+    return Picture(name, caption.strip(), f"Loss curves of {len(phases)} phases: {', '.join(ends)}.", figure)
+
+
+def draw_judging(judging: Judging, name: str, chosen: str = "chosen") -> Picture:
+    """H of every candidate where it was judged, its folds as dots, and which one was chosen."""
+    best, at = judging.best
+    what = "H on TEST" if judging.on_test else "validation H"
+    with drawing():
+        figure = Figure(figsize=HALF, layout="constrained")
+        axes = figure.subplots()
+        for place, line in enumerate(judging.lines):
+            colour = COLOURS[place % len(COLOURS)]
+            for x, folds in zip(line.x, line.folds, strict=True):
+                axes.plot([x] * len(folds), folds, ".", color=colour, alpha=0.3, markersize=4, rasterized=True)
+            style = STYLES[place % len(STYLES)] if judging.by_epoch else "none"
+            axes.plot(line.x, line.h, linestyle=style, color=colour, label=line.label, marker=".", markersize=5)
+        axes.plot(best.x[at], best.h[at], "o", color="#000000", fillstyle="none", markersize=11, label=chosen)
+        axes.set_xlabel("epoch" if judging.by_epoch else "candidate")
+        axes.set_ylabel(f"{what} (%)")
+        axes.set_title(judging.title or what, loc="left")
+        axes.grid(color="#e6e6e6")
+        handles, labels = axes.get_legend_handles_labels()
+        legend(figure, dict(zip(labels, handles, strict=True)))
+    if judging.on_test:
+        caption = "H on the TEST sets at each evaluation: the best of these is what was reported. Selected on test."
+    else:
+        caption = (
+            "H on pseudo-unseen classes, at the calibration constant that is best for the mean over folds; pale dots "
+            "are single folds. Compare candidates by it, not with the test result."
+        )
+    where = f"epoch {best.x[at]:g}" if judging.by_epoch else f"candidate {best.x[at]:.0f}"
+    is_choice = ", ".join(
+        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in best.choices[at].items()
+    )
+    caption += (
+        f" The best is {where if judging.by_epoch else f'{where} ({is_choice})'}, by {best.label}: {best.h[at]:.1f}."
+    )
+    alt = f"{what} of {sum(len(line.h) for line in judging.lines)} candidates; the best is {where} with "
+    return Picture(name, f"{judging.title}. {caption}".lstrip(". "), f"{alt}{best.h[at]:.1f} percent.", figure)
+
+
+def draw_curves(runs: Sequence[Facts], name: str = "curve") -> Picture:
+    """The seen-unseen curve of each run with its operating point and the point without a calibration constant."""
+    with drawing():
+        figure = Figure(figsize=(HALF[0], HALF[0] + 0.3), layout="constrained")
+        axes = figure.subplots()
+        for h in (20, 40, 60, 80):
+            u = np.linspace(h / 2 + 0.5, 100, 60)
+            axes.plot(u, h * u / (2 * u - h), color="#d0d0d0", linewidth=0.8, zorder=0)
+            axes.annotate(f"H {h}", (99, 99 * h / (198 - h) + 1), size=8, color="#666666", ha="right")
+        lines = {}
+        for place, run in enumerate(runs):
+            m, colour = run.metrics, COLOURS[place % len(COLOURS)]
+            label = f"AUSUC {m['AUSUC']:.1f}"
+            if len(runs) > 1:
+                label = f"{shortened(run.name, LEGEND_LETTERS - 18)} ({place + 1}): {label}"
+            (lines[label],) = axes.plot(run.curve["unseen"], run.curve["seen"], STYLES[place % 4], color=colour)
+            axes.plot(m["U"], m["S"], "o", color=colour, markersize=9, clip_on=False)
+            axes.plot(m["U_raw"], m["S_raw"], "s", color=colour, fillstyle="none", markersize=8, clip_on=False)
+        if len(runs) == 1:
+            axes.fill_between(runs[0].curve["unseen"], runs[0].curve["seen"], color=COLOURS[0], alpha=0.08, linewidth=0)
+        (lines["operating point"],) = axes.plot([], [], "o", color="#333333", markersize=9)
+        (lines["without a constant"],) = axes.plot([], [], "s", color="#333333", fillstyle="none", markersize=8)
+        axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="U (%), unseen classes", ylabel="S (%), seen classes")
+        axes.set_aspect("equal")
+        axes.grid(color="#e6e6e6")
+        legend(figure, lines)
+    caption = (
+        "Accuracy on seen against accuracy on unseen classes as the calibration constant, which is subtracted from the "
+        "scores of seen classes, sweeps from low (upper left) to high (lower right). Up and to the right is better; "
+        "AUSUC is the area below. Grey lines have equal H."
+    )
+    m = runs[0].metrics
+    alt = f"Seen-unseen curve of {runs[0].name}: operating point U {m['U']:.1f}, S {m['S']:.1f}; without a constant "
+    alt += f"U {m['U_raw']:.1f}, S {m['S_raw']:.1f}; area {m['AUSUC']:.1f} percent."
+    return Picture(name, caption, alt, figure)
+
+
+def draw_confusion(facts: Facts, name: str = "confusion") -> Picture:
+    """The confusion matrix, each row as shares of its class, unseen classes at the end."""
+    order = matrix_order(facts)
+    counts = facts.confusion[np.ix_(order, order)]
+    shares = 100.0 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    k, seen = len(order), len(order) - len(facts.unseen)
+    side = max(HALF[0], 0.36 * k + 1.6) if k <= NAMED_CLASSES else 5.8
+    with drawing():
+        figure = Figure(figsize=(side, side), layout="constrained")
+        axes = figure.subplots()
+        image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 100), interpolation="none")
+        axes.axhline(seen - 0.5, color=COLOURS[1], linewidth=1)
+        axes.axvline(seen - 0.5, color=COLOURS[1], linewidth=1)
+        if k <= NAMED_CLASSES:
+            write_counts(axes, counts, shares)
+            names = [shortened(facts.class_names[i]) for i in order]
+            rotation = 90 if max(map(len, names)) > 2 else 0
+            axes.set_xticks(range(k), names, rotation=rotation, fontsize=9)
+            axes.set_yticks(range(k), names, fontsize=9)
+            for label in (*axes.get_xticklabels()[seen:], *axes.get_yticklabels()[seen:]):
+                label.set_color("#9c4300")
+        else:
+            places = [i for i in (*range(0, seen - k // 20, max(1, k // 8)), seen, k - 1) if 0 <= i < k]
+            places = [i for i in dict.fromkeys(places)]
+            axes.set_xticks(places, [str(i + 1) for i in places], fontsize=9)
+            axes.set_yticks(places, [str(i + 1) for i in places], fontsize=9)
+        axes.set_xlabel(f"decided: {seen} seen, then {k - seen} unseen classes")
+        axes.set_ylabel("true class")
+        axes.tick_params(length=2)
+        bar = figure.colorbar(image, ax=axes, location="bottom", shrink=0.6, aspect=30, ticks=[0, 1, 5, 20, 50, 100])
+        bar.set_label("% of the true class", fontsize=9)
+        bar.ax.tick_params(labelsize=9)
+    caption = "Rows are true classes, columns are decisions; each row adds up to 100 %. "
+    caption += "Below and to the right of the orange lines are unseen classes: the lower left block is unseen taken "
+    caption += "for seen, the upper right seen taken for unseen. "
+    if k > NAMED_CLASSES:
+        caption += "Numbers are those of the column “row” in the table of classes."
+    lost = counts[seen:, :seen].sum() / max(1, counts[seen:].sum())
+    gained = counts[:seen, seen:].sum() / max(1, counts[:seen].sum())
+    alt = (
+        f"Confusion matrix of {k} classes: {100 * lost:.0f} percent of the unseen classes' samples are taken for seen "
+    )
+    alt += f"ones, {100 * gained:.0f} percent of the seen classes' samples for unseen ones."
+    return Picture(name, caption.strip(), alt, figure)
+
+
+def write_counts(axes: Axes, counts: Int[np.ndarray, "k k"], shares: Any) -> None:
+    """Write every count that is not zero into its cell."""
+    for i, j in zip(*np.nonzero(counts), strict=True):
+        colour = "white" if shares[i, j] > 30 else "#222222"
+        axes.text(j, i, str(counts[i, j]), ha="center", va="center", fontsize=8, color=colour)

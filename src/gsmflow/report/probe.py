@@ -1,0 +1,194 @@
+"""What a report says beyond the run folder: it asks the final model about the data again."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from .. import experiment
+from ..data import TestSets, ZeroShotDataset, load
+from ..errors import InputError
+from ..evaluation.metrics import CHUNK_SCORES, Decisions, decide, seen_unseen_curve
+from ..model import ZeroShotModel
+from ..runs import RunConfig
+from ..seeds import generator
+from .facts import Facts, Interval, percentiles
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+__all__ = ["Generated", "Probe", "ausuc_interval", "embed", "load_data", "probe"]
+
+CURVE_RESAMPLES = 300
+SAMPLES, ALL_SAMPLES = 100, 20_000
+"""Features generated a class, and altogether, at most."""
+POINTS = 1_500
+"""Real and generated features on a map, together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Generated:
+    """Real and generated features of the unseen classes.
+
+    Attributes:
+        real: test features.
+        real_labels: their class ids.
+        features: generated ones.
+        labels: their class ids.
+    """
+
+    real: Float[np.ndarray, "n d"]
+    real_labels: Int[np.ndarray, " n"]
+    features: Float[np.ndarray, "m d"]
+    labels: Int[np.ndarray, " m"]
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """What the final model says of the test samples.
+
+    Attributes:
+        dataset: the data.
+        model: the final model.
+        labels: ``(n,)`` class ids of the test samples, seen ones first.
+        features: ``(n, D)``, as they lie in the data.
+        predicted: ``(n,)`` decisions at the calibration constant.
+        confidence: ``(n,)`` softmax of the calibrated scores at the decision, 0 to 1.
+        ausuc: 95 % interval of AUSUC.
+        generated: None for a model that generates nothing.
+    """
+
+    dataset: ZeroShotDataset
+    model: ZeroShotModel
+    labels: Int[np.ndarray, " n"]
+    features: Float[np.ndarray, "n d"]
+    predicted: Int[np.ndarray, " n"]
+    confidence: Float[np.ndarray, " n"]
+    ausuc: Interval
+    generated: Generated | None
+
+    def decided_otherwise(self, confusion: Int[np.ndarray, "k k"]) -> int:
+        """How many decisions are not those that a confusion matrix holds."""
+        now = np.zeros_like(confusion)
+        np.add.at(now, (self.labels, self.predicted), 1)
+        return int(np.abs(now - confusion).sum()) // 2
+
+
+def load_data(config: RunConfig, root: str | None) -> ZeroShotDataset:
+    """The data of a run, from ``root`` or where they were.
+
+    Raises:
+        InputError: if they are not there, or are others than those that the run was made on.
+    """
+    source = config.data
+    root = root or source.root
+    dataset = load(
+        source.name,
+        root=root,
+        features=source.features,
+        semantics=source.semantics,
+        allow_overlap=source.allow_overlap,
+    )
+    if dataset.fingerprint() != source.fingerprint:
+        raise InputError(
+            f"{source.name} in {root} holds other data than those that the run was made on: the fingerprints differ."
+        )
+    return dataset
+
+
+def probe(facts: Facts, dataset: ZeroShotDataset) -> Probe:
+    """Let the final model of a run decide the test samples again, and generate.
+
+    Raises:
+        InputError: if the model cannot be read, or does not fit the data.
+    """
+    model = experiment.load_model(facts.folder)
+    model.check_dim(dataset.dim)
+    tests, constant = dataset.tests(), float(model.constant)
+    of_seen = decide(model, tests.seen_features, tests.seen_labels, dataset.seen, dataset.unseen)
+    of_unseen = decide(model, tests.unseen_features, tests.unseen_labels, dataset.seen, dataset.unseen)
+    features = np.concatenate([tests.seen_features, tests.unseen_features])
+    return Probe(
+        dataset,
+        model,
+        np.concatenate([tests.seen_labels, tests.unseen_labels]),
+        features,
+        np.concatenate([of_seen.predict(constant), of_unseen.predict(constant)]),
+        confidence(model, features),
+        ausuc_interval(of_seen, of_unseen),
+        generate(model, tests, facts.config.settings.seed) if hasattr(model.generator, "sample") else None,
+    )
+
+
+@torch.no_grad()
+def confidence(model: ZeroShotModel, features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+    """How sure the model is of its decision: the greatest softmax of its calibrated scores, 0 to 1."""
+    rows = max(1, CHUNK_SCORES // len(model.semantics))
+    parts = []
+    for start in range(0, len(features), rows):
+        scores = model.scores(model.tensor(features[start : start + rows])).cpu().double()
+        scores[:, model.seen.cpu()] -= float(model.constant)
+        parts.append(scores.softmax(1).amax(1).numpy())
+    return np.concatenate(parts)
+
+
+def ausuc_interval(of_seen: Decisions, of_unseen: Decisions, resamples: int = CURVE_RESAMPLES) -> Interval:
+    """95 % percentile interval of AUSUC over test samples, resampled within each class, with a fixed seed."""
+    rng = np.random.default_rng(0)
+
+    def resampled(decisions: Decisions) -> Decisions:
+        order = np.argsort(decisions.labels, kind="stable")
+        _, start, count = np.unique(decisions.labels[order], return_index=True, return_counts=True)
+        rows = order[np.repeat(start, count) + rng.integers(np.repeat(count, count))]
+        fields = ("labels", "seen", "unseen", "margin", "only_unseen")
+        return Decisions(*(getattr(decisions, name)[rows] for name in fields))
+
+    areas = [seen_unseen_curve(resampled(of_seen), resampled(of_unseen)).area for _ in range(resamples)]
+    return percentiles(np.array(areas))
+
+
+def generate(model: ZeroShotModel, tests: TestSets, seed: int) -> Generated | None:
+    """Features of the unseen classes beside the real ones; None where the model generates what is not finite."""
+    classes = np.unique(tests.unseen_labels)
+    labels = np.repeat(classes, max(2, min(SAMPLES, ALL_SAMPLES // len(classes))))
+    rng = generator(model.seen.device, seed, "report")
+    features = np.concatenate([model.generate(part, rng=rng) for part in np.array_split(labels, len(classes))])
+    if not np.isfinite(features).all():
+        return None
+    return Generated(tests.unseen_features, tests.unseen_labels, features, labels)
+
+
+def embed(found: Generated, points: int = POINTS) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Real and generated features in two dimensions, the same samples by PCA and by t-SNE (van der Maaten 2008).
+
+    Returns:
+        ``(n, 2)`` by method; ``(n,)`` class ids; ``(n,)`` whether a point is real.
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
+    rng = np.random.default_rng(0)
+    classes = np.unique(found.labels)
+    each = max(1, points // (2 * len(classes)))
+
+    def pick(labels: np.ndarray) -> np.ndarray:
+        rows = (rng.permutation(np.flatnonzero(labels == k))[:each] for k in classes)
+        return np.concatenate(list(rows))[: points // 2]
+
+    real, made = pick(found.real_labels), pick(found.labels)
+    x = np.concatenate([found.real[real], found.features[made]]).astype(np.float64)
+    labels = np.concatenate([found.real_labels[real], found.labels[made]])
+    is_real = np.arange(len(x)) < len(real)
+    x = PCA(min(50, *x.shape), random_state=0).fit_transform(x)
+    maps = {"PCA": np.pad(x[:, :2], ((0, 0), (0, max(0, 2 - x.shape[1]))))}
+    perplexity = min(30.0, (len(x) - 1) / 3)
+    if perplexity > 1:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # features that are all equal
+            tsne = TSNE(2, perplexity=perplexity, init="pca", random_state=0, n_jobs=1)
+            maps["t-SNE"] = tsne.fit_transform(x)
+    return maps, labels, is_real
