@@ -197,3 +197,20 @@ def test_config_round_trip(whole, tmp_path):
     other = replace(config, data=DataSource("ünï", None, "f", "s", True, "0"), git=None)
     Run.create(tmp_path / "run", other, Display(quiet=True))
     assert read_config(tmp_path / "run") == other
+
+
+@every_protocol
+def test_warm_recognizers_survive_an_interruption(tmp_path, monkeypatch, protocol):
+    settings = replace(TINY, softmax=replace(TINY.softmax, warm=True))
+    with monkeypatch.context() as patch:
+        stops = Stops(patch)
+        start(tmp_path / "whole", settings, protocol)
+    cold = tmp_path / "cold"
+    start(cold, TINY, protocol)
+    assert history(cold) != history(tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        Stops(patch, round(0.6 * stops.count))
+        with pytest.raises(Interrupted):
+            start(tmp_path / "run", settings, protocol)
+    go_on(tmp_path / "run", settings, protocol)
+    assert_same_run(tmp_path / "run", tmp_path / "whole")

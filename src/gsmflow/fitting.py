@@ -53,6 +53,7 @@ class Fit:
             torch.manual_seed(derive(self.seed, "initial"))
             self.generator = build_generator(training.dim, self.classes, settings).to(device)
         self.epoch_steps = steps_per_epoch(len(self.x), settings.training.batch)
+        self.warm: dict[str, dict[str, torch.Tensor]] = {}
         self.viewed: tuple[TestSets, TestSets] | None = None
 
     @property
@@ -144,6 +145,8 @@ class Fit:
         for name, parameter in self.generator.named_parameters():
             for key, value in optimizer.state.get(parameter, {}).items():
                 tensors[f"{key}.{name}"] = value
+        for kind, weights in self.warm.items():
+            tensors |= {f"warm.{kind}|{name}": value for name, value in weights.items()}
         return tensors
 
     def restore(self, run: Run, optimizer: torch.optim.Optimizer) -> int:
@@ -158,6 +161,10 @@ class Fit:
             raise InputError(
                 f"state.safetensors in {run.folder} does not fit its config.yaml: one was altered; start a new run."
             ) from error
+        for name, value in tensors.items():
+            if name.startswith("warm."):
+                kind, _, weight = name.removeprefix("warm.").partition("|")
+                self.warm.setdefault(kind, {})[weight] = value.to(self.x.device)
         for name, parameter in self.generator.named_parameters():
             keys = ("step", "exp_avg", "exp_avg_sq")
             if f"step.{name}" in tensors:
@@ -181,6 +188,7 @@ class Fit:
             self.classes,
             settings,
             seed=derive(self.seed, "recognizer", *purpose),
+            start=self.warm.get(str(settings.softmax)),
         )
         takes_long = kind == "softmax"
         if takes_long:
@@ -190,6 +198,9 @@ class Fit:
                 run.display.show(epoch, {})
             yield ZeroShotModel(self.scaling, self.generator, recognizer, self.classes)
             run.stop_if_asked()
+            last = recognizer
+        if takes_long and settings.softmax.warm:
+            self.warm[str(settings.softmax)] = {name: t.clone() for name, t in last.state_dict().items()}
         self.generator.train()
 
     def test(self, model: ZeroShotModel, tests: TestSets, constant: float = 0.0) -> Metrics:

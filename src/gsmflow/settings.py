@@ -193,6 +193,10 @@ class SoftmaxSettings:
     """passes over real and synthesized features"""
     batch: Count = 1000
     """features a step"""
+    tolerance: NotNegative = 0.0
+    """end when 100 steps lower the loss by less than this share of it; 0: after all epochs"""
+    warm: bool = False
+    """while the generator trains, start from the weights of the evaluation before instead of from scratch"""
 
 
 @dataclass(frozen=True)

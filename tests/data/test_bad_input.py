@@ -179,10 +179,10 @@ def test_missing_folder(tmp_path):
 
 
 def test_folder_of_other_files(tmp_path):
-    with pytest.raises(InputError, match=r"or features\.npy with its companions; found nothing\."):
+    with pytest.raises(InputError, match=r"companions; found nothing"):
         load_folder(tmp_path)
-    (tmp_path / "features.npy").touch()
-    with pytest.raises(InputError, match=r"found features\.npy\."):
+    (tmp_path / "notes.npy").touch()
+    with pytest.raises(InputError, match=r"found notes\.npy\."):
         load_folder(tmp_path)
     (tmp_path / "att_splits.mat").touch()
     with pytest.raises(InputError, match=r"no features 'res101'; there are none: add features\."):

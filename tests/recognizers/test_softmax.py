@@ -1,6 +1,7 @@
 """The softmax recognizer on separable blobs, and the streams that feed it."""
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
@@ -12,7 +13,7 @@ from torch import nn
 
 from gsmflow.generators import Classes
 from gsmflow.recognizers import build_recognizer, fit_softmax, softmax
-from gsmflow.recognizers.softmax import Shuffled, Softmax, Synthesized
+from gsmflow.recognizers.softmax import Plateau, Shuffled, Softmax, Synthesized
 from gsmflow.seeds import generator
 from gsmflow.settings import SoftmaxSettings
 
@@ -250,3 +251,37 @@ def test_a_block_is_dropped_before_the_next_one_is_made():
     for _ in range(12):
         stream.take(10)
     assert stream.generator.given > 30
+
+
+def test_ends_when_the_loss_has_stopped_falling(real, classes, monkeypatch):
+    monkeypatch.setattr(softmax, "WINDOW", 10)
+    x, labels = real
+    many = replace(SETTINGS, epochs=200)
+    whole, early = (
+        list(fit_softmax(Blobs(), x, labels, classes, replace(many, tolerance=tolerance), seed=0))
+        for tolerance in (0.0, 0.05)
+    )
+    assert len(whole) == 200
+    assert 1 < len(early) < 50
+    test_x = Blobs().sample(torch.arange(7).repeat(100), rng=seeded(5))
+    agree = (whole[-1].scores(test_x).argmax(1) == early[-1].scores(test_x).argmax(1)).float().mean()
+    assert agree > 0.97
+
+
+def test_a_plateau_is_a_fall_below_the_tolerance(monkeypatch):
+    monkeypatch.setattr(softmax, "WINDOW", 2)
+    plateau = Plateau(0.1)
+    found = [plateau.reached(torch.tensor(loss)) for loss in (4.0, 2.0, 2.0, 2.0, 1.9, 1.8, 0.0, 0.0)]
+    assert found == [False, False, False, False, False, True, False, False]
+    never = Plateau(0.0)
+    assert not any(never.reached(torch.tensor(1.0)) for _ in range(20))
+
+
+def test_starts_from_the_weights_given(real, classes):
+    x, labels = real
+    first = next(fit_softmax(Blobs(), x, labels, classes, SETTINGS, seed=0))
+    weights = {name: tensor.clone() for name, tensor in first.state_dict().items()}
+    still = replace(SETTINGS, lr=1e-12, epochs=1)
+    again = next(fit_softmax(Blobs(), x, labels, classes, still, seed=1, start=weights))
+    for name, tensor in again.state_dict().items():
+        torch.testing.assert_close(tensor, weights[name], rtol=0, atol=1e-9)

@@ -68,10 +68,18 @@ def build_recognizer(kind: str, dim: int, classes: Classes, generator: nn.Module
 
 
 def fit_recognizer(
-    kind: str, generator: Any, x: Tensor | Stream, labels: Tensor, classes: Classes, settings: Settings, *, seed: int
+    kind: str,
+    generator: Any,
+    x: Tensor | Stream,
+    labels: Tensor,
+    classes: Classes,
+    settings: Settings,
+    *,
+    seed: int,
+    start: Any = None,
 ) -> Iterator[nn.Module]:
     """Fit a recognizer on a trained generator; yield it after each of its epochs (one, where there are none)."""
     if kind == "softmax":
-        yield from fit_softmax(generator, x, labels, classes, settings.softmax, seed=seed)
+        yield from fit_softmax(generator, x, labels, classes, settings.softmax, seed=seed, start=start)
     else:
         yield build_recognizer(kind, x.shape[1], classes, generator)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -23,6 +23,9 @@ __all__ = ["Shuffled", "Softmax", "Synthesized", "fit_softmax"]
 
 POOL_BYTES = 128 * 2**20
 """Synthesized features held at once. More than these are synthesized block after block."""
+
+WINDOW = 100
+"""Steps whose mean loss is compared with that of as many before."""
 
 
 class Shuffled:
@@ -85,6 +88,30 @@ class Synthesized:
         return x, labels
 
 
+class Plateau:
+    """Tells when a loss has stopped falling: when its mean over `WINDOW` steps is hardly below that of those before.
+
+    Args:
+        tolerance: the least share of the mean that it must fall by; 0: it is never said to have stopped.
+    """
+
+    def __init__(self, tolerance: float):
+        self.tolerance = tolerance
+        self.losses: list[Tensor] = []
+        self.before = math.inf
+
+    def reached(self, loss: Tensor) -> bool:
+        """Take note of one more step; the device is asked for the mean once a window."""
+        if not self.tolerance:
+            return False
+        self.losses.append(loss)
+        if len(self.losses) < WINDOW:
+            return False
+        mean, self.losses = float(torch.stack(self.losses).mean()), []
+        before, self.before = self.before, mean
+        return before - mean < self.tolerance * before < math.inf
+
+
 class Softmax(nn.Module):
     """Linear scores over all classes (GZSL), and over the unseen classes alone (T1).
 
@@ -121,8 +148,9 @@ def fit_softmax(
     settings: SoftmaxSettings,
     *,
     seed: int,
+    start: Mapping[str, Tensor] | None = None,
 ) -> Iterator[Softmax]:
-    """Train both layers side by side; yield the recognizer after each epoch.
+    """Train both layers side by side; yield the recognizer after each epoch, and where it ends before.
 
     The layer over all classes learns from real seen and synthesized unseen features, the one over the unseen classes
     from the synthesized ones in the same batch (GSMFlow, section 3.5, and the published code). Every batch holds real
@@ -135,6 +163,7 @@ def fit_softmax(
         classes: which classes there are.
         settings: synthesized features a class, learning rate, epochs, batch size.
         seed: the same seed gives the same recognizer.
+        start: weights to start from, as ``state_dict`` gives them; by default Xavier-normal ones.
     """
     device, dim = x.device, x.shape[1]
     recognizer = Softmax(dim, classes).to(device)
@@ -142,6 +171,8 @@ def fit_softmax(
     for layer in (recognizer.all, recognizer.only_unseen):
         nn.init.xavier_normal_(layer.weight, generator=weights_rng)
         nn.init.zeros_(layer.bias)
+    if start:
+        recognizer.load_state_dict(start)
     optimizer = torch.optim.Adam(recognizer.parameters(), lr=settings.lr, betas=(0.5, 0.999), fused=True)
 
     real = Shuffled(x, labels, generator(device, seed, "real"))
@@ -156,6 +187,7 @@ def fit_softmax(
     total = len(x) + settings.samples * len(classes.unseen)
     batch = min(settings.batch, total)
     epoch_steps = math.ceil(total / batch)
+    plateau = Plateau(settings.tolerance)
 
     for epoch in range(settings.epochs):
         for step in range(epoch * epoch_steps, (epoch + 1) * epoch_steps):
@@ -171,4 +203,7 @@ def fit_softmax(
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
+            if plateau.reached(loss.detach()):
+                yield recognizer
+                return
         yield recognizer
