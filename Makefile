@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench clean
 
 demo: .venv/installed
 	$(BIN)/gsmflow train digits
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest
+
+bench: .venv/installed-dev
+	$(BIN)/python -m benchmarks $(if $(DATA_ROOT),--data-root $(DATA_ROOT))
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
