@@ -1,7 +1,7 @@
 """How long does a training step take, how much memory, and where does the time go?
 
-Dims 2048/1024, 5 blocks, batch 256, 40 seen classes. Peer: the published step with PyPI FrEIA 0.2 (see published.py). Both start from the same weights and see the same
-batches; the losses of the first 20 steps are compared.
+Dims 2048/1024, 5 blocks, batch 256, 40 seen classes. Peer: the published step with PyPI FrEIA 0.2 (see published.py).
+Both start from the same weights and see the same batches; the losses of the first 20 steps are compared.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from gsmflow.runs import read_metrics
+from gsmflow.runs import read_config, read_metrics
 from tests.tiny import Stops
 
 FIELDS = (
@@ -192,3 +192,15 @@ def test_reproduce(gsmflow, place):
     assert f"{h - 50:+.1f}" in result.out
     assert "known: somebody" in result.out
     assert gsmflow("reproduce", "gaussian").err.startswith("gsmflow: The recipe gaussian is for any data set")
+
+
+def test_ablation_runs_a_recipe_less_each_of_its_parts(gsmflow, place):
+    with (place / "tiny.yaml").open("a") as file:
+        file.write("without: {prototypes: {flow.prototype: 0}, perturbation: {flow.pi: 0}}\n")
+    options = ("--protocols", "validated", "--seeds", 0, "--out", "a", "--jobs", 1, "--device", "cpu")
+    result = gsmflow("compare", "TWIN", "--generators", "tiny.yaml", "--ablate", *options)
+    assert result.code == 0, result.err
+    names = [cell["generator"] for cell in cells(place / "a")]
+    assert names == ["tiny", "tiny-without-prototypes", "tiny-without-perturbation"]
+    config = read_config(place / "a" / cells(place / "a")[1]["run"])
+    assert (config.settings.flow.prototype, config.settings.flow.pi) == (0, 0.02)

@@ -10,7 +10,7 @@ import yaml
 
 from gsmflow import recipes
 from gsmflow.errors import InputError
-from gsmflow.recipes import load_method, load_recipe, recipe_for, recipe_names
+from gsmflow.recipes import ablations, check_settings, load_method, load_recipe, recipe_for, recipe_names
 from gsmflow.settings import Settings, TrainingSettings
 
 FOLDER = Path(recipes.__file__).parent
@@ -159,3 +159,21 @@ def test_every_setting_is_forbidden_to_have_unknown_keys_and_is_frozen():
         assert kind.__pydantic_config__ == {"extra": "forbid"}
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(kind(), fields(kind)[0].name, None)
+
+
+@pytest.mark.parametrize("name", [name for name in recipe_names() if load_recipe(name).without])
+def test_each_part_of_a_recipe_can_be_taken_out(name):
+    whole = load_recipe(name)
+    methods = ablations(name, "any")
+    assert len(methods) == len(whole.without) > 0
+    for method in methods:
+        less = load_method(method, "any")
+        check_settings(less.settings)
+        assert less.settings != whole.settings
+
+
+def test_a_part_that_is_not_there_cannot_be_taken_out():
+    with pytest.raises(InputError, match="no part 'wings' to take out: choose one of flow, scaling"):
+        load_method("default-without-wings", "any")
+    with pytest.raises(InputError, match="it lists no parts"):
+        load_method("cub-without-flow", "CUB")

@@ -29,7 +29,7 @@ from .data import ZeroShotDataset, load
 from .errors import InputError
 from .evaluation.protocols import SELECTED_ON
 from .progress import Display
-from .recipes import Recipe, assign, check_settings, load_method
+from .recipes import WITHOUT, Recipe, assign, check_settings, load_method
 from .recognizers import recognizers_for
 from .runs import (
     DataSource,
@@ -153,7 +153,8 @@ def plan(
 
 def method_name(method: str) -> str:
     """How a method is called in tables and folders: a recipe file by its stem."""
-    return Path(method).stem if method.endswith((".yaml", ".yml")) else method
+    whole, without, part = method.partition(WITHOUT)
+    return (Path(whole).stem if whole.endswith((".yaml", ".yml")) else whole) + without + part
 
 
 def with_recognizers(recipe: Recipe, recognizers: tuple[str, ...]) -> list[Recipe]:

@@ -57,6 +57,8 @@ class CompareArguments:
     """a run each"""
     protocols: tuple[Literal["validated", "published"], ...] = ("validated", "published")
     """validated: choose on pseudo-unseen classes; published: choose on the TEST sets, as the field's code does"""
+    ablate: bool = False
+    """also run each of these with each of its parts taken out, where its recipe names parts"""
     data: Annotated[DataArguments, arg(name="")] = field(default_factory=DataArguments)
     running: Annotated[RunningArguments, arg(name="")] = field(default_factory=RunningArguments)
 
@@ -86,10 +88,12 @@ def compare(arguments: list[str]) -> None:
     if min(asked.seeds) < 0:
         raise InputError(f"--seeds must not be negative; found {min(asked.seeds)}.")
     from ..comparison import write_comparison
+    from ..recipes import ablations
 
-    comparison = run(
-        asked.dataset, asked.generators, asked.recognizers, asked.protocols, asked.seeds, asked.data, asked.running
-    )
+    methods = asked.generators
+    if asked.ablate:
+        methods = tuple(name for method in methods for name in (method, *ablations(method, asked.dataset)))
+    comparison = run(asked.dataset, methods, asked.recognizers, asked.protocols, asked.seeds, asked.data, asked.running)
     if comparison.records:
         write_comparison(comparison)
         print_comparison(comparison)

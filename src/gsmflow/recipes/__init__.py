@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from importlib import resources
 from itertools import product
@@ -20,7 +20,9 @@ from ..settings import Settings
 
 __all__ = [
     "METHODS",
+    "WITHOUT",
     "Recipe",
+    "ablations",
     "assign",
     "check_settings",
     "grid_points",
@@ -34,6 +36,7 @@ __all__ = [
 
 T = TypeVar("T")
 FOLDER = resources.files(__name__)
+WITHOUT = "-without-"
 METHODS = {"gsmflow": False, "gsmflow-published": True}
 """Names of methods whose recipe depends on the data set, and whether that is the published one."""
 
@@ -53,7 +56,17 @@ class KnownResult:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings with their story."""
+    """Settings with their story.
+
+    Attributes:
+        about: one sentence.
+        source: who made it.
+        dataset: the one it is for; None: any.
+        known: what it is known to reach.
+        without: parts of it, each with the settings (by dotted key) that take it out: an ablation.
+        name: of its file.
+        settings: all settings.
+    """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -61,6 +74,7 @@ class Recipe:
     source: Literal["published", "ours", "user"] = "user"
     dataset: str | None = None
     known: KnownResult | None = None
+    without: dict[str, dict[str, Any]] = field(default_factory=dict)
     name: str = ""
     settings: Settings = field(default_factory=Settings)
 
@@ -90,10 +104,26 @@ def load_method(method: str, dataset: str) -> Recipe:
     """The recipe of a method on a data set.
 
     ``gsmflow`` is the default recipe and ``gsmflow-published`` the published one; any other is a recipe's name or file.
+    With ``-without-PART`` behind it, it is the recipe less that part.
+
+    Raises:
+        InputError: if there is no such recipe or part.
     """
-    if method in METHODS:
-        method = recipe_for(dataset, published=METHODS[method])
-    return load_recipe(method)
+    whole, _, part = method.partition(WITHOUT)
+    recipe = load_recipe(recipe_for(dataset, published=METHODS[whole]) if whole in METHODS else whole)
+    if not part:
+        return recipe
+    if part not in recipe.without:
+        raise InputError(
+            f"The recipe {recipe.name} has no part {part!r} to take out: choose one of "
+            f"{', '.join(recipe.without) or 'none: it lists no parts under without'}."
+        )
+    return replace(recipe, settings=assign(recipe.settings, recipe.without[part]))
+
+
+def ablations(method: str, dataset: str) -> list[str]:
+    """Methods that are this one less one part, as `load_method` takes them."""
+    return [f"{method}{WITHOUT}{part}" for part in load_method(method, dataset).without]
 
 
 def load_recipe(name: str) -> Recipe:
