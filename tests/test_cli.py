@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from gsmflow.cli import COMMANDS
+from gsmflow.errors import InputError
 from gsmflow.runs import read_metrics
 from tests.data.twins import make_truth, write_packed
 from tests.tiny import TRAIN, Stops
@@ -91,7 +92,7 @@ def test_resume_takes_what_is_shown(gsmflow, place, run, monkeypatch):
         Stops(patch, 5)
         stopped = gsmflow(*TRAIN, "--out", "half", "--json")
     assert (stopped.code, stopped.out, stopped.err) == (143, "", "")
-    resumed = gsmflow("train", "--resume", "half", "--verbose", "--json")
+    resumed = gsmflow("train", "--resume", "half", "--no-report", "--verbose", "--json")
     assert resumed.code == 0
     assert re.search(r"^fold 2 of 2, epoch \d, softmax: T1 ", resumed.err, re.MULTILINE), resumed.err
     assert json.loads(resumed.out)["H"] == read_metrics(run)["H"]
@@ -105,7 +106,7 @@ def test_tracking(gsmflow, place, monkeypatch):
         assert gsmflow(*tracked, "--out", "run").code == 143
     before = set((place / "run" / "tensorboard").rglob("events.*"))
     assert before
-    result = gsmflow("train", "--resume", "run", "--quiet")
+    result = gsmflow("train", "--resume", "run", "--no-report", "--quiet")
     assert (result.code, result.err) == (0, "")
     assert before < set((place / "run" / "tensorboard").rglob("events.*"))
 
@@ -126,7 +127,7 @@ def test_interrupt_and_resume(gsmflow, place, run, monkeypatch):
     unfinished = gsmflow("evaluate", "half")
     assert unfinished.code == 2
     assert "is unfinished: continue it with gsmflow train --resume half." in unfinished.err
-    assert gsmflow("train", "--resume", "half", "--quiet").code == 0
+    assert gsmflow("train", "--resume", "half", "--no-report", "--quiet").code == 0
     whole, half = read_metrics(run), read_metrics(place / "half")
     for name in ("seconds", "peak_memory_mb"):
         del whole[name], half[name]
@@ -154,7 +155,7 @@ def test_a_real_signal_stops_a_run_that_can_be_resumed(gsmflow, place):
     assert process.returncode == 143, errors
     assert b"Traceback" not in errors
     assert (place / "run" / "state.safetensors").exists()
-    assert gsmflow("train", "--resume", "run", "--quiet").code == 0
+    assert gsmflow("train", "--resume", "run", "--no-report", "--quiet").code == 0
     history = [json.loads(line) for line in (place / "run" / "history.jsonl").read_text().splitlines()]
     assert [event["step"] for event in history if event["event"] == "train"] == list(range(20, 601, 20))
 
@@ -217,3 +218,25 @@ def test_a_closed_pipe_is_no_error():
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode in (0, 1)  # rich ends the process with 1 where it meets the closed pipe
+
+
+def test_a_run_ends_with_its_report(gsmflow, place):
+    command = [argument for argument in TRAIN if argument != "--no-report"]
+    shown = gsmflow(*command, "--out", "run")
+    assert shown.code == 0, shown.err
+    assert shown.out.splitlines()[-1] == "report: run/report.html"
+    assert (place / "run" / "report.html").read_text().lstrip().startswith("<!DOCTYPE html>")
+    assert gsmflow(*TRAIN, "--out", "other").code == 0
+    assert not (place / "other" / "report.html").exists()
+
+
+def test_a_report_that_fails_leaves_the_run(gsmflow, place, monkeypatch):
+    def fail(*arguments, **options):
+        raise InputError("no room")
+
+    monkeypatch.setattr("gsmflow.report.write_report", fail)
+    command = [argument for argument in TRAIN if argument != "--no-report"]
+    shown = gsmflow(*command, "--out", "run", "--json")
+    assert shown.code == 0
+    assert "gsmflow: there is no report: no room" in shown.err
+    assert json.loads(shown.out)["run"] == "run"

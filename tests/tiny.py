@@ -35,7 +35,7 @@ selection: {every: 2, folds: 2}
 """
 """TINY as a recipe file, for the twins of the file formats."""
 
-TRAIN = ("train", "TWIN", "--recipe", "tiny.yaml", "--device", "cpu", "--quiet")
+TRAIN = ("train", "TWIN", "--recipe", "tiny.yaml", "--device", "cpu", "--no-report", "--quiet")
 """A command line that trains with it."""
 
 

@@ -45,6 +45,10 @@ class TrainArguments:
     """print every evaluation, and warnings in full"""
     json: bool = False
     """print the result as JSON"""
+    report: bool = True
+    """write report.html into the run folder"""
+    open: bool = False
+    """show the report in the browser"""
     data: Annotated[DataArguments, arg(name="")] = field(default_factory=DataArguments)
     settings: Annotated[Settings, arg(name="")] = field(default_factory=Settings)
 
@@ -57,9 +61,11 @@ def train(arguments: list[str]) -> None:
     if asked.quiet and asked.verbose:
         raise InputError("--quiet and --verbose contradict each other; give one of them.")
     if asked.resume:
-        if asked != TrainArguments(resume=asked.resume, quiet=asked.quiet, verbose=asked.verbose, json=asked.json):
+        shown = {name: getattr(asked, name) for name in ("quiet", "verbose", "json", "report", "open")}
+        if asked != TrainArguments(resume=asked.resume, **shown):
             raise InputError(
-                "--resume reads everything from the run folder; beside it give --quiet, --verbose, --json or nothing."
+                "--resume reads everything from the run folder; beside it give --quiet, --verbose, --json, "
+                "--no-report, --open or nothing."
             )
         resume(asked.resume, asked)
         return
@@ -106,6 +112,7 @@ def start(name: str, recipe: "Recipe", asked: TrainArguments) -> None:
             display.say("the best evaluation is SELECTED ON TEST, as the published code does")
         record = go(Run.create(folder, config, display), dataset, config)
     print_result(record, folder, json=asked.json)
+    show_report(folder, asked)
 
 
 def resume(folder: Path, asked: TrainArguments) -> None:
@@ -120,6 +127,26 @@ def resume(folder: Path, asked: TrainArguments) -> None:
     with Display(quiet=asked.quiet, verbose=asked.verbose) as display:
         record = go(Run.resume(folder, display), dataset, config)
     print_result(record, folder, json=asked.json)
+    show_report(folder, asked)
+
+
+def show_report(folder: Path, asked: TrainArguments) -> None:
+    """Write the report of a finished run, where asked; a run is none the worse if that fails."""
+    if not asked.report:
+        return
+    from ..report import write_report
+
+    out = sys.stderr if asked.json else sys.stdout
+    try:
+        page = write_report([folder], None, data_root=None, say=lambda sentence: print(sentence, file=sys.stderr))
+    except InputError as error:
+        print(f"gsmflow: there is no report: {error}", file=sys.stderr)
+        return
+    print(f"report: {page}", file=out)
+    if asked.open:
+        import webbrowser
+
+        webbrowser.open(page.resolve().as_uri())
 
 
 def go(run: Any, dataset: Any, config: Any) -> dict[str, Any]:
