@@ -20,16 +20,17 @@ def main() -> None:
     published = Published(ours, 1e-3, 0.0)
     classes = torch.arange(50).repeat(2 if asked.tiny else 400)
 
-    def ours_side() -> torch.Tensor:
+    def ours_side(classes: torch.Tensor = classes) -> torch.Tensor:
         rng = generator("cpu", 0, "z")
         return torch.cat([ours.sample(part, rng=rng) for part in classes.split(4096)])
 
-    def their_side() -> torch.Tensor:
+    def their_side(classes: torch.Tensor = classes) -> torch.Tensor:
         rng = generator("cpu", 0, "z")
         return torch.cat([published.sample(part, rng) for part in classes.split(4096)])
 
-    torch.testing.assert_close(ours_side(), their_side(), rtol=1e-3, atol=1e-3)
-    seconds = alternate({"ours": ours_side, "theirs": their_side}, rounds=3, warm_up=0)
+    few = classes[:100]
+    torch.testing.assert_close(ours_side(few), their_side(few), rtol=1e-3, atol=1e-3)
+    seconds = alternate({"ours": ours_side, "theirs": their_side}, rounds=2, warm_up=0)
     measured = f"{seconds['theirs'] / seconds['ours']:.2f} times"
     finish(
         [Row("synthesis of 20,000 features", "FrEIA inverse, context a sample", "1.3 times faster", measured)], asked

@@ -50,7 +50,7 @@ def test_the_shifts_are_labelled_as_diagnostics(gsmflow, run):
     shown = dict(
         re.findall(r'<tr><th scope="row">([a-z ]+)</th><td class="number">([^<]+)</td><td class="r', page.source)
     )
-    assert list(shown) == ["semantic consistency", "variance", "structure", "hubness", "calibration"]
+    assert list(shown) == ["semantic consistency", "variance", "distance", "structure", "hubness", "calibration"]
     found = probe(read_facts(run, "run"), load("TWIN", root="data"))
     assert list(shown.values()) == [shift.value for shift in shifts(found)]
     assert shown["structure"] == shown["hubness"] == "none"  # two unseen classes

@@ -10,11 +10,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..evaluation.diagnostics import Reliability, reliability
 from ..pictures import COLOURS
 from .figures import HALF
 from .picture import Picture, drawing, legend, shortened
 from .probe import Generated, Probe, embed
-from .shifts import Reliability, reliability
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float

@@ -9,17 +9,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial.distance import cdist, pdist
-from scipy.stats import skew, spearmanr
+
+from ..evaluation.diagnostics import (
+    hubness,
+    reliability,
+    sample_distances,
+    semantic_consistency,
+    structure,
+    variance_ratios,
+)
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
+    from jaxtyping import Float, Int
 
+    from ..data import ZeroShotDataset
     from .probe import Generated, Probe
 
-__all__ = ["Reliability", "Shift", "hubness", "nearest_mean", "reliability", "shifts", "structure", "variance"]
-
-BINS = 10
+__all__ = ["Shift", "shifts"]
 
 
 @dataclass(frozen=True)
@@ -31,82 +37,9 @@ class Shift:
     reading: str
 
 
-@dataclass(frozen=True, eq=False)
-class Reliability:
-    """How often decisions of one confidence are right.
-
-    Attributes:
-        confidence: mean of each bin that is not empty, 0 to 1, rising.
-        accuracy: share of right decisions in it, 0 to 1.
-        count: decisions in it.
-        error: expected calibration error (Guo et al. 2017), 0 to 1.
-    """
-
-    confidence: Float[np.ndarray, " b"]
-    accuracy: Float[np.ndarray, " b"]
-    count: Int[np.ndarray, " b"]
-    error: float
-
-
 def class_means(x: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"]) -> Float[np.ndarray, "k d"]:
     """Mean of the rows of each class, in the order of sorted labels."""
     return np.stack([x[labels == k].mean(0, dtype=np.float64) for k in np.unique(labels)])
-
-
-def nearest_mean(
-    real: Float[np.ndarray, "n d"],
-    real_labels: Int[np.ndarray, " n"],
-    generated: Float[np.ndarray, "m d"],
-    labels: Int[np.ndarray, " m"],
-) -> float:
-    """Share of generated features whose nearest real class mean is that of their own class, 0 to 1."""
-    classes = np.unique(real_labels)
-    nearest = cdist(generated, class_means(real, real_labels)).argmin(1)
-    return float(np.mean(classes[nearest] == labels))
-
-
-def variance(
-    real: Float[np.ndarray, "n d"],
-    real_labels: Int[np.ndarray, " n"],
-    generated: Float[np.ndarray, "m d"],
-    labels: Int[np.ndarray, " m"],
-) -> Float[np.ndarray, " k"]:
-    """Variance of the generated features over that of the real ones, a ratio a class that both vary in."""
-    ratios = []
-    for k in np.intersect1d(real_labels, labels):
-        one, other = (x[of == k].astype(np.float64) for x, of in ((generated, labels), (real, real_labels)))
-        if min(len(one), len(other)) > 1 and other.var(0).sum() > 0:
-            ratios.append(one.var(0, ddof=1).sum() / other.var(0, ddof=1).sum())
-    return np.array(ratios)
-
-
-def structure(real_means: Float[np.ndarray, "k d"], generated_means: Float[np.ndarray, "k d"]) -> float | None:
-    """Spearman's rank correlation of the distances between class means.
-
-    None for fewer than three classes, or where all distances are equal.
-    """
-    real, generated = pdist(real_means), pdist(generated_means)
-    if len(real) < 3 or min(np.ptp(real), np.ptp(generated)) == 0:
-        return None
-    return float(spearmanr(real, generated).statistic)  # type: ignore[attr-defined]
-
-
-def hubness(predicted: Int[np.ndarray, " n"], classes: Int[np.ndarray, " k"]) -> float | None:
-    """Skewness of how often each class is decided for (Radovanovic et al. 2010).
-
-    None for fewer than three classes, or where all are decided for equally often.
-    """
-    counts = np.array([np.sum(predicted == k) for k in classes], float)
-    return float(skew(counts)) if len(classes) > 2 and counts.std() > 0 else None
-
-
-def reliability(confidence: Float[np.ndarray, " n"], correct: Bool[np.ndarray, " n"], bins: int = BINS) -> Reliability:
-    """Bin decisions by confidence into equal intervals, and compare confidence and accuracy in each."""
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    count = np.bincount(place, minlength=bins)
-    kept = count > 0
-    mean, right = (np.bincount(place, values, bins)[kept] / count[kept] for values in (confidence, correct))
-    return Reliability(mean, right, count[kept], float(np.abs(mean - right) @ count[kept] / len(confidence)))
 
 
 def shifts(found: Probe) -> list[Shift]:
@@ -118,7 +51,7 @@ def shifts(found: Probe) -> list[Shift]:
     most = classes[counts.argmax()]
     skewness, calibrated = hubness(predicted, classes), reliability(found.confidence, found.predicted == found.labels)
     return [
-        *of_generated(found.generated),
+        *of_generated(found.generated, found.dataset),
         Shift(
             "hubness",
             "none" if skewness is None else f"{skewness:.2f}",
@@ -136,19 +69,27 @@ def shifts(found: Probe) -> list[Shift]:
     ]
 
 
-def of_generated(g: Generated) -> list[Shift]:
+def of_generated(g: Generated, dataset: ZeroShotDataset) -> list[Shift]:
     """The three generation shifts."""
-    own = nearest_mean(g.real, g.real_labels, g.features, g.labels)
-    same = nearest_mean(g.real, g.real_labels, g.real, g.real_labels)
-    ratios = variance(g.real, g.real_labels, g.features, g.labels)
-    order = structure(class_means(g.real, g.real_labels), class_means(g.features, g.labels))
+    training = dataset.training()
+    seen, seen_labels = training.features[:], training.labels
+    made, real = (
+        semantic_consistency(seen, seen_labels, x, labels, dataset.semantics)
+        for x, labels in ((g.features, g.labels), (g.real, g.real_labels))
+    )
+    ratios = variance_ratios(g.real, g.real_labels, g.features, g.labels)
+    apart = sample_distances(g.real, g.real_labels, g.features, g.labels)
+    known = np.unique(g.real_labels)
+    means = class_means(g.features[np.isin(g.labels, known)], g.labels[np.isin(g.labels, known)])
+    order = structure(dataset.semantics[known], class_means(g.real, g.real_labels), means)
     return [
         Shift(
             "semantic consistency",
-            f"{100 * own:.1f} %",
-            "Generated features that are nearest to the real mean of their own class among the unseen classes: 100 % "
-            f"is best, chance is {100 / len(np.unique(g.labels)):.1f} %; of the real features themselves it is "
-            f"{100 * same:.1f} %.",
+            f"rank {made.rank:.1f} of {made.candidates}, cosine {made.cosine:.2f}",
+            "From a generated feature, the semantics of its class are recovered by a regression learnt on real seen "
+            "features: the mean place of the right class (1 is best, "
+            f"{(made.candidates + 1) / 2:g} is chance) and the cosine with its semantics. From real features of the "
+            f"same classes it is rank {real.rank:.1f}, cosine {real.cosine:.2f}.",
         ),
         Shift(
             "variance",
@@ -158,9 +99,28 @@ def of_generated(g: Generated) -> list[Shift]:
             + (f" The classes reach from {ratios.min():.2f} to {ratios.max():.2f}." if len(ratios) else ""),
         ),
         Shift(
+            "distance",
+            f"{np.median(apart.frechet / apart.frechet_real):.1f} times" if len(apart.frechet) else "none",
+            "Fréchet distance of generated from real features over that between two halves of the real ones, median "
+            "over classes: 1 is as good as real."
+            + (
+                f" The squared maximum mean discrepancy is {np.median(apart.mmd):.3f}, between the halves "
+                f"{np.median(apart.mmd_real):.3f}."
+                if len(apart.mmd)
+                else " It takes six real samples a class."
+            ),
+        ),
+        Shift(
             "structure",
-            "none" if order is None else f"{order:.2f}",
+            "none" if order is None else f"{order.distances:.2f}",
             "Rank correlation of the distances between class means, generated against real: 1 keeps which classes are "
-            "near each other, 0 has lost it. It takes three classes.",
+            "near each other, 0 has lost it."
+            + (
+                " It takes three classes."
+                if order is None
+                else f" The nearest other class is the same for {order.neighbours:.0f} % of the classes; the disparity "
+                f"after the best rotation is {order.procrustes:.2f} (0 is best). Against semantics the correlation is "
+                f"{order.semantics:.2f}, of the real means {order.semantics_real:.2f}."
+            ),
         ),
     ]
