@@ -1,6 +1,7 @@
 """Diagnostics of a final model: the three generation shifts of Chen et al. 2021, hubness, calibration.
 
-They choose nothing. All work on plain arrays. On unseen classes they need test features, so they belong after the last choice.
+They choose nothing. All work on plain arrays. On unseen classes they need test features, so they belong after the last
+choice.
 """
 
 from __future__ import annotations
