@@ -85,11 +85,11 @@ def of_generated(g: Generated, dataset: ZeroShotDataset) -> list[Shift]:
     return [
         Shift(
             "semantic consistency",
-            f"rank {made.rank:.1f} of {made.candidates}, cosine {made.cosine:.2f}",
+            f"rank {made.rank:.1f}",
             "From a generated feature, the semantics of its class are recovered by a regression learnt on real seen "
-            "features: the mean place of the right class (1 is best, "
-            f"{(made.candidates + 1) / 2:g} is chance) and the cosine with its semantics. From real features of the "
-            f"same classes it is rank {real.rank:.1f}, cosine {real.cosine:.2f}.",
+            f"features: the mean place of the right class among {made.candidates} (1 is best, "
+            f"{(made.candidates + 1) / 2:g} is chance). The cosine with its semantics is {made.cosine:.2f}. From real "
+            f"features of the same classes it is rank {real.rank:.1f}, cosine {real.cosine:.2f}.",
         ),
         Shift(
             "variance",
