@@ -147,3 +147,12 @@ def test_bad_samples_are_told():
     broken[3, 1] = np.nan
     with pytest.raises(ValueError, match="generated hold 1 values that are not finite"):
         sample_distances(REAL, LABELS, broken, LABELS)
+
+
+def test_a_perfect_generator_of_more_dimensions_than_samples_is_as_near_as_real():
+    rng = np.random.default_rng(3)
+    labels = np.arange(40).repeat(14)
+    found = sample_distances(rng.normal(size=(560, 300)), labels, rng.normal(size=(560, 300)), labels)
+    assert np.mean(found.frechet) == pytest.approx(np.mean(found.frechet_real), rel=0.05)
+    spread = np.std(found.mmd - found.mmd_real) / 40**0.5
+    assert abs(np.mean(found.mmd - found.mmd_real)) < 4 * spread

@@ -127,11 +127,14 @@ def frechet(a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "m d"]) -> float:
     return float(gap + np.trace(first) + np.trace(second) - 2 * cross)
 
 
-def mmd(a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "m d"]) -> float:
-    """Squared maximum mean discrepancy, unbiased, RBF kernel of median width (Gretton et al. 2012, equation 3)."""
+def mmd(a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "m d"], width: float | None = None) -> float:
+    """Squared maximum mean discrepancy, unbiased, kernel exp(-|x - y|^2 / width) (Gretton et al. 2012, equation 3).
+
+    The width is by default the median squared distance of the two samples together.
+    """
     n = len(a)
     squared = cdist(np.concatenate([a, b]), np.concatenate([a, b]), "sqeuclidean")
-    kernel = np.exp(-squared / np.median(squared[np.triu_indices(len(squared), 1)]))
+    kernel = np.exp(-squared / (width or np.median(squared[np.triu_indices(len(squared), 1)])))
     np.fill_diagonal(kernel, 0.0)
     inside = kernel[:n, :n].sum() / (n * (n - 1)) + kernel[n:, n:].sum() / (len(b) * (len(b) - 1))
     return float(inside - 2 * kernel[:n, n:].mean())
@@ -162,10 +165,11 @@ def sample_distances(
     *,
     seed: int = 0,
 ) -> SampleDistances:
-    """Fréchet distance and MMD a class, in the leading principal directions of the real features.
+    """Fréchet distance and MMD a class, in the leading principal directions of one half of the real features.
 
-    One half of a class's real features is the reference; it is compared with the other half, and with as many
-    generated ones. Classes of fewer than six real or three generated features are left out.
+    That half is the reference; it is compared with the other half, and with as many generated ones, drawn at random.
+    Directions and the width of the kernel come from the reference alone, so that the two have equal chances. Classes of fewer than
+    six real or three generated features are left out.
 
     Args:
         real: real features.
@@ -177,18 +181,23 @@ def sample_distances(
     from sklearn.decomposition import PCA
 
     check(real=(real, real_labels), generated=(generated, labels))
-    front = PCA(min(FEW_DIRECTIONS, *real.shape), svd_solver="randomized", random_state=0).fit(real)
-    x, y = front.transform(real), front.transform(generated)
     rng = np.random.default_rng(seed)
-    found = []
+    parts = []
     for k in np.intersect1d(real_labels, labels):
-        own, made = rng.permutation(x[real_labels == k]), y[labels == k]
+        own, made = (rng.permutation(x[of == k]) for x, of in ((real, real_labels), (generated, labels)))
         half = min(len(own) // 2, len(made))
-        if half < 3:
-            continue
-        reference, other, made = own[:half], own[half : 2 * half], made[:half]
-        found.append([distance(reference, those) for distance in (frechet, mmd) for those in (made, other)])
-    return SampleDistances(*np.array(found).reshape(-1, 4).T)
+        if half >= 3:
+            parts.append((own[:half], made[:half], own[half : 2 * half]))
+    if not parts:
+        return SampleDistances(*np.empty((4, 0)))
+    references = np.concatenate([part[0] for part in parts])
+    front = PCA(min(FEW_DIRECTIONS, *references.shape), svd_solver="randomized", random_state=0).fit(references)
+    found = []
+    for part in parts:
+        reference, *others = map(front.transform, part)
+        width = float(np.median(pdist(reference, "sqeuclidean"))) or None
+        found.append([frechet(reference, x) for x in others] + [mmd(reference, x, width) for x in others])
+    return SampleDistances(*np.array(found).T)
 
 
 @dataclass(frozen=True)
