@@ -168,10 +168,8 @@ def sample_distances(
     """Fréchet distance and MMD a class, in the leading principal directions of one half of the real features.
 
     That half is the reference; it is compared with the other half, and with as many generated ones, drawn at random.
-   
     Directions and the width of the kernel come from the reference alone, so that both have equal chances. Classes of
-    fewer than
-    six real or three generated features are left out.
+    fewer than six real or three generated features are left out.
 
     Args:
         real: real features.
