@@ -1,16 +1,17 @@
 """``gsmflow report``."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 from tyro import cli
 from tyro.conf import Positional, arg
 
 from ..errors import InputError
 
-__all__ = ["report"]
+__all__ = ["report", "show_report"]
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,23 @@ def report(arguments: list[str]) -> None:
     asked = cli(ReportArguments, args=arguments, prog="gsmflow report")
     if not asked.runs:
         raise InputError("say which run: gsmflow report RUN, for example gsmflow report runs/d0.")
+    show_report(asked.runs, asked.out, asked.data_root, open_page=asked.open)
+
+
+def show_report(
+    runs: Sequence[Path],
+    out: Path | None = None,
+    data_root: Path | None = None,
+    *,
+    open_page: bool,
+    file: TextIO | None = None,
+) -> None:
+    """Write a report, say where it lies (on ``file``, by default standard output), and open it where asked."""
     from ..report import write_report
 
-    page = write_report(
-        asked.runs, asked.out, data_root=asked.data_root, say=lambda sentence: print(sentence, file=sys.stderr)
-    )
-    print(f"report: {page}")
-    if asked.open:
+    page = write_report(runs, out, data_root=data_root, say=lambda sentence: print(sentence, file=sys.stderr))
+    print(f"report: {page}", file=file)
+    if open_page:
         import webbrowser
 
         webbrowser.open(page.resolve().as_uri())

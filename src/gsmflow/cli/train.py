@@ -12,6 +12,7 @@ from tyro.conf import Positional, arg
 from ..errors import InputError
 from ..settings import Settings
 from .options import DataArguments
+from .report import show_report
 
 if TYPE_CHECKING:
     from ..recipes import Recipe
@@ -112,7 +113,7 @@ def start(name: str, recipe: "Recipe", asked: TrainArguments) -> None:
             display.say("the best evaluation is SELECTED ON TEST, as the published code does")
         record = go(Run.create(folder, config, display), dataset, config)
     print_result(record, folder, json=asked.json)
-    show_report(folder, asked)
+    end_with_report(folder, asked)
 
 
 def resume(folder: Path, asked: TrainArguments) -> None:
@@ -127,26 +128,17 @@ def resume(folder: Path, asked: TrainArguments) -> None:
     with Display(quiet=asked.quiet, verbose=asked.verbose) as display:
         record = go(Run.resume(folder, display), dataset, config)
     print_result(record, folder, json=asked.json)
-    show_report(folder, asked)
+    end_with_report(folder, asked)
 
 
-def show_report(folder: Path, asked: TrainArguments) -> None:
+def end_with_report(folder: Path, asked: TrainArguments) -> None:
     """Write the report of a finished run, where asked; a run is none the worse if that fails."""
     if not asked.report:
         return
-    from ..report import write_report
-
-    out = sys.stderr if asked.json else sys.stdout
     try:
-        page = write_report([folder], None, data_root=None, say=lambda sentence: print(sentence, file=sys.stderr))
+        show_report([folder], open_page=asked.open, file=sys.stderr if asked.json else None)
     except InputError as error:
         print(f"gsmflow: there is no report: {error}", file=sys.stderr)
-        return
-    print(f"report: {page}", file=out)
-    if asked.open:
-        import webbrowser
-
-        webbrowser.open(page.resolve().as_uri())
 
 
 def go(run: Any, dataset: Any, config: Any) -> dict[str, Any]:

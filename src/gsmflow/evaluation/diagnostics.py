@@ -6,6 +6,7 @@ choice.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,14 @@ __all__ = [
     "SampleDistances",
     "SemanticConsistency",
     "Structure",
+    "consistency",
     "frechet",
     "hubness",
     "mmd",
     "reliability",
     "sample_distances",
     "semantic_consistency",
+    "semantic_regression",
     "structure",
     "variance_ratios",
 ]
@@ -75,19 +78,40 @@ def semantic_consistency(
     Raises:
         ValueError: if shapes disagree, or something is empty or not finite.
     """
+    check(features=(features, labels))
+    return consistency(semantic_regression(seen, seen_labels, semantics), features, labels, semantics)
+
+
+def centred(semantics: Float[np.ndarray, "k s"]) -> Float[np.ndarray, "k s"]:
+    """L2-normalised semantics less their mean over the classes."""
+    unit = semantics / np.linalg.norm(semantics, axis=1, keepdims=True)
+    return unit - unit.mean(0)
+
+
+def semantic_regression(
+    seen: Float[np.ndarray, "n d"], seen_labels: Int[np.ndarray, " n"], semantics: Float[np.ndarray, "k s"]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """The regression of `semantic_consistency`, to be applied to several sets of features."""
     from sklearn.decomposition import PCA
     from sklearn.linear_model import RidgeCV
 
-    check(seen=(seen, seen_labels), features=(features, labels))
-    unit = semantics / np.linalg.norm(semantics, axis=1, keepdims=True)
-    unit = unit - unit.mean(0)
+    check(seen=(seen, seen_labels))
     some = np.linspace(0, len(seen) - 1, min(len(seen), MOST_ROWS)).round().astype(int)
     front = PCA(min(DIRECTIONS, seen.shape[1], len(some) - 1), svd_solver="randomized", random_state=0)
     x = front.fit_transform(seen[some])
-    regression = RidgeCV(alphas=np.logspace(-3, 3, 7) * x.var(0).sum()).fit(x, unit[seen_labels[some]])
-    recovered = regression.predict(front.transform(features))
+    regression = RidgeCV(alphas=np.logspace(-3, 3, 7) * x.var(0).sum()).fit(x, centred(semantics)[seen_labels[some]])
+    return lambda features: regression.predict(front.transform(features))
+
+
+def consistency(
+    recover: Callable[[np.ndarray], np.ndarray],
+    features: Float[np.ndarray, "m d"],
+    labels: Int[np.ndarray, " m"],
+    semantics: Float[np.ndarray, "k s"],
+) -> SemanticConsistency:
+    """Cosine and rank of the semantics that a `semantic_regression` recovers from features."""
     candidates = np.unique(labels)
-    cosines = 1 - cdist(recovered, unit[candidates], "cosine")
+    cosines = 1 - cdist(recover(features), centred(semantics)[candidates], "cosine")
     own = cosines[np.arange(len(labels)), np.searchsorted(candidates, labels)]
     places = 1 + (cosines > own[:, None]).sum(1)
     by_class = [labels == k for k in candidates]

@@ -260,7 +260,8 @@ class Metrics:
     def confusion(self) -> Int[np.ndarray, "k k"]:
         """Counts, true class by row, decision by column, at the constant."""
         counts = np.zeros((len(self.accuracy), len(self.accuracy)), np.int64)
-        np.add.at(counts, (self.labels, self.predicted), 1)
+        truth, decided, often = self.confusions.T
+        counts[truth, decided] = often
         return counts
 
     def headline(self) -> dict[str, float]:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..evaluation.diagnostics import (
+    consistency,
     hubness,
     reliability,
     sample_distances,
-    semantic_consistency,
+    semantic_regression,
     structure,
     variance_ratios,
 )
@@ -72,9 +73,9 @@ def shifts(found: Probe) -> list[Shift]:
 def of_generated(g: Generated, dataset: ZeroShotDataset) -> list[Shift]:
     """The three generation shifts."""
     training = dataset.training()
-    seen, seen_labels = training.features[:], training.labels
+    recover = semantic_regression(training.features[:], training.labels, dataset.semantics)
     made, real = (
-        semantic_consistency(seen, seen_labels, x, labels, dataset.semantics)
+        consistency(recover, x, labels, dataset.semantics)
         for x, labels in ((g.features, g.labels), (g.real, g.real_labels))
     )
     ratios = variance_ratios(g.real, g.real_labels, g.features, g.labels)
