@@ -5,10 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("FrEIA", reason="the peer of the benchmarks is not installed")
 from benchmarks.__main__ import NAMES
+from benchmarks.step import first_losses
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -20,3 +22,9 @@ def test_a_benchmark_runs(name, tmp_path):
     rows = json.loads(out.read_text())
     assert rows
     assert all(row["what"] and row["measured"] for row in rows)
+
+
+def test_the_published_step_is_ours_in_double():
+    np.testing.assert_allclose(
+        first_losses("published, float64", tiny=True), first_losses("ours, float64", tiny=True), 1e-12
+    )
