@@ -39,7 +39,7 @@ class Published(nn.Module):
         """One update; the loss before it."""
         (ours,) = self.ours
         self.adam.zero_grad()
-        z, log_det = perturb(x, ours.settings.pi, 0.0, rng), torch.zeros(len(x))
+        z, log_det = perturb(x, ours.settings.pi, 0.0, rng), x.new_zeros(len(x))
         g = self.position(ours.semantics[labels])
         for block in self.blocks:
             (z,), one = block((z,), (g,))

@@ -193,8 +193,12 @@ class SoftmaxSettings:
     """passes over real and synthesized features"""
     batch: Count = 1000
     """features a step"""
-    tolerance: NotNegative = 0.0
-    """end when 100 steps lower the loss by less than this share of it; 0: after all epochs"""
+    average: Share = 0.0
+    """share of the steps, at the end, whose weights are averaged; 0: the weights of the last step"""
+    distinct: Annotated[int, Ge(0)] = 0
+    """synthesized features of a class that differ, each met more often for it; 0: all of samples"""
+    pool_mb: Positive = 1024.0
+    """memory for synthesized features, in MiB; more of them are synthesized block after block"""
     warm: bool = False
     """while the generator trains, start from the weights of the evaluation before instead of from scratch"""
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import replace
-from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -13,7 +12,7 @@ from torch import nn
 
 from gsmflow.generators import Classes
 from gsmflow.recognizers import build_recognizer, fit_softmax, softmax
-from gsmflow.recognizers.softmax import Plateau, Shuffled, Softmax, Synthesized
+from gsmflow.recognizers.softmax import Shuffled, Softmax, Synthesized
 from gsmflow.seeds import generator
 from gsmflow.settings import SoftmaxSettings
 
@@ -225,10 +224,9 @@ def test_synthesis_in_chunks_keeps_features_with_their_labels():
     assert torch.equal(x, stream.generator.centres[labels])
 
 
-def test_learns_from_block_after_block(real, classes, monkeypatch):
-    monkeypatch.setattr(softmax, "Synthesized", partial(Synthesized, pool_bytes=15 * 3 * DIM * 4))
+def test_learns_from_block_after_block(real, classes):
     blobs = Blobs()
-    recognizer = fit(blobs, real, classes)
+    recognizer = fit(blobs, real, classes, replace(SETTINGS, pool_mb=15 * 3 * DIM * 4 / 2**20))
     assert 4 * 45 <= sum(map(len, blobs.asked)) <= 5 * 45, "a block of 45 is met in every epoch before it goes"
     labels = torch.arange(7).repeat_interleave(100)
     assert accuracy(recognizer.scores(blobs.sample(labels, rng=seeded(2))), labels) > 0.9
@@ -253,28 +251,25 @@ def test_a_block_is_dropped_before_the_next_one_is_made():
     assert stream.generator.given > 30
 
 
-def test_ends_when_the_loss_has_stopped_falling(real, classes, monkeypatch):
-    monkeypatch.setattr(softmax, "WINDOW", 10)
-    x, labels = real
-    many = replace(SETTINGS, epochs=200)
-    whole, early = (
-        list(fit_softmax(Blobs(), x, labels, classes, replace(many, tolerance=tolerance), seed=0))
-        for tolerance in (0.0, 0.05)
-    )
-    assert len(whole) == 200
-    assert 1 < len(early) < 50
-    test_x = Blobs().sample(torch.arange(7).repeat(100), rng=seeded(5))
-    agree = (whole[-1].scores(test_x).argmax(1) == early[-1].scores(test_x).argmax(1)).float().mean()
-    assert agree > 0.97
+@pytest.mark.parametrize("average", [0.1, 0.5, 0.9])
+def test_averages_the_weights_of_the_last_steps(average, real, classes):
+    """Batches that hold everything: an epoch is a step, and what is yielded without averaging are its weights."""
+    settings = replace(SETTINGS, epochs=10, batch=340)
+    weights = [r.all.weight.clone() for r in fit_softmax(Blobs(), *real, classes, settings, seed=0)]
+    settings = replace(settings, average=average)
+    found = [r.all.weight.clone() for r in fit_softmax(Blobs(), *real, classes, settings, seed=0)]
+    begin = round(10 * (1 - average))
+    for step in range(10):
+        expected = torch.stack(weights[begin : step + 1]).mean(0) if step >= begin else weights[step]
+        torch.testing.assert_close(found[step], expected, rtol=0, atol=1e-6)
 
 
-def test_a_plateau_is_a_fall_below_the_tolerance(monkeypatch):
-    monkeypatch.setattr(softmax, "WINDOW", 2)
-    plateau = Plateau(0.1)
-    found = [plateau.reached(torch.tensor(loss)) for loss in (4.0, 2.0, 2.0, 2.0, 1.9, 1.8, 0.0, 0.0)]
-    assert found == [False, False, False, False, False, True, False, False]
-    never = Plateau(0.0)
-    assert not any(never.reached(torch.tensor(1.0)) for _ in range(20))
+@pytest.mark.parametrize(("distinct", "synthesized"), [(0, 60), (15, 15), (90, 60)])
+def test_as_few_features_as_asked_are_synthesized_and_met_more_often(distinct, synthesized, real, classes):
+    blobs = Blobs()
+    found = list(fit_softmax(blobs, *real, classes, replace(SETTINGS, distinct=distinct), seed=0))
+    assert len(found) == SETTINGS.epochs
+    assert Counter(torch.cat(blobs.asked).tolist()) == dict.fromkeys(UNSEEN.tolist(), synthesized)
 
 
 def test_starts_from_the_weights_given(real, classes):

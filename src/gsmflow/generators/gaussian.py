@@ -254,10 +254,9 @@ class Gaussian(nn.Module):
         self, u: Float[Tensor, "n p"], classes: Int[Tensor, " n"], *, rng: Rng | None = None
     ) -> Float[Tensor, "n d"]:
         """Standard normal rows with the means and the spread of their classes, and noise outside of the basis."""
-        inside = self.centres[classes] + self.by_spread(u, classes)
-        outside = torch.randn(len(u), len(self.mean), generator=rng, device=u.device) * self.noise.sqrt()
-        outside -= (outside @ self.basis) @ self.basis.T
-        return self.mean + inside @ self.basis.T + outside
+        noise = torch.randn(len(u), len(self.mean), generator=rng, device=u.device).mul_(self.noise.sqrt())
+        inside = self.centres[classes] + self.by_spread(u, classes) - noise @ self.basis
+        return noise.addmm_(inside, self.basis.T).add_(self.mean)
 
     def view(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n p"]:
         """Coordinates in the basis: all that tells classes apart."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
 __all__ = ["Shuffled", "Softmax", "Synthesized", "fit_softmax"]
-
-POOL_BYTES = 128 * 2**20
-"""Synthesized features held at once. More than these are synthesized block after block."""
-
-WINDOW = 100
-"""Steps whose mean loss is compared with that of as many before."""
 
 
 class Shuffled:
@@ -49,7 +44,8 @@ class Synthesized:
 
     While all fit into ``pool_bytes`` they are synthesized once and every pass shuffles them. More are split into
     equal blocks, each of which is synthesized, passed over ``passes`` times (less the odd rows of its last pass), and
-    dropped: as many distinct features, each met as often, in memory that does not grow with their number.
+    dropped: as many distinct features, each met as often, in memory that does not grow with their number. What is
+    learned last then fits the last block; averaged weights do not (``SoftmaxSettings.average``).
     """
 
     def __init__(
@@ -60,11 +56,11 @@ class Synthesized:
         dim: int,
         rng: Rng,
         *,
-        passes: int = 1,
-        pool_bytes: int = POOL_BYTES,
+        passes: float = 1,
+        pool_bytes: float = math.inf,
     ):
-        pool = max(1, pool_bytes // (4 * dim * len(classes)))
-        blocks = math.ceil(samples / pool)
+        most = max(1, int(min(samples, pool_bytes / (4 * dim * len(classes)))))
+        blocks = math.ceil(samples / most)
         self.block_samples = math.ceil(samples / blocks)
         self.passes = passes if blocks > 1 else math.inf
         self.generator, self.classes, self.dim, self.rng = generator, classes, dim, rng
@@ -88,30 +84,6 @@ class Synthesized:
         return x, labels
 
 
-class Plateau:
-    """Tells when a loss has stopped falling: when its mean over `WINDOW` steps is hardly below that of those before.
-
-    Args:
-        tolerance: the least share of the mean that it must fall by; 0: it is never said to have stopped.
-    """
-
-    def __init__(self, tolerance: float):
-        self.tolerance = tolerance
-        self.losses: list[Tensor] = []
-        self.before = math.inf
-
-    def reached(self, loss: Tensor) -> bool:
-        """Take note of one more step; the device is asked for the mean once a window."""
-        if not self.tolerance:
-            return False
-        self.losses.append(loss)
-        if len(self.losses) < WINDOW:
-            return False
-        mean, self.losses = float(torch.stack(self.losses).mean()), []
-        before, self.before = self.before, mean
-        return before - mean < self.tolerance * before < math.inf
-
-
 class Softmax(nn.Module):
     """Linear scores over all classes (GZSL), and over the unseen classes alone (T1).
 
@@ -128,6 +100,13 @@ class Softmax(nn.Module):
     def view(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """The features as they are."""
         return x
+
+    def forward(self, x: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n k"], Float[Tensor, "n ku"]]:
+        """Logits over all classes and over the unseen ones, from one pass over the features."""
+        weight = torch.cat([self.all.weight, self.only_unseen.weight])
+        bias = torch.cat([self.all.bias, self.only_unseen.bias])
+        logits, count = F.linear(x, weight, bias), len(self.all.bias)
+        return logits[:, :count], logits[:, count:]
 
     @torch.no_grad()
     def scores(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
@@ -150,18 +129,19 @@ def fit_softmax(
     seed: int,
     start: Mapping[str, Tensor] | None = None,
 ) -> Iterator[Softmax]:
-    """Train both layers side by side; yield the recognizer after each epoch, and where it ends before.
+    """Train both layers side by side; yield the recognizer after each epoch.
 
     The layer over all classes learns from real seen and synthesized unseen features, the one over the unseen classes
     from the synthesized ones in the same batch (GSMFlow, section 3.5, and the published code). Every batch holds real
-    and synthesized features in the proportion of their numbers.
+    and synthesized features in the proportion of their numbers. Averaged weights (Polyak & Juditsky 1992) are yielded
+    from where the average begins.
 
     Args:
         synthesizer: a trained generator.
         x: real features of seen classes, scaled as the generator's are.
         labels: their class ids.
         classes: which classes there are.
-        settings: synthesized features a class, learning rate, epochs, batch size.
+        settings: synthesized features a class, learning rate, epochs, batch size, averaging, memory.
         seed: the same seed gives the same recognizer.
         start: weights to start from, as ``state_dict`` gives them; by default Xavier-normal ones.
     """
@@ -175,19 +155,23 @@ def fit_softmax(
         recognizer.load_state_dict(start)
     optimizer = torch.optim.Adam(recognizer.parameters(), lr=settings.lr, betas=(0.5, 0.999), fused=True)
 
+    distinct = min(settings.distinct or settings.samples, settings.samples)
     real = Shuffled(x, labels, generator(device, seed, "real"))
     fake = Synthesized(
         synthesizer,
         classes.unseen,
-        settings.samples,
+        distinct,
         dim,
         generator(device, seed, "synthesized"),
-        passes=settings.epochs,
+        passes=settings.epochs * settings.samples / distinct,
+        pool_bytes=settings.pool_mb * 2**20,
     )
     total = len(x) + settings.samples * len(classes.unseen)
     batch = min(settings.batch, total)
     epoch_steps = math.ceil(total / batch)
-    plateau = Plateau(settings.tolerance)
+    last = settings.epochs * epoch_steps
+    average_after = last - round(settings.average * last)
+    averaged = deepcopy(recognizer)
 
     for epoch in range(settings.epochs):
         for step in range(epoch * epoch_steps, (epoch + 1) * epoch_steps):
@@ -196,14 +180,19 @@ def fit_softmax(
             real_x, real_y = real.take(real_rows)
             fake_x, fake_y = fake.take(batch - real_rows)
 
-            among_all = recognizer.all(torch.cat([real_x, fake_x]))
-            among_unseen = recognizer.only_unseen(fake_x)
+            among_all, among_unseen = recognizer(torch.cat([real_x, fake_x]))
             loss = F.cross_entropy(among_all, torch.cat([real_y, fake_y]))
-            loss = loss + F.cross_entropy(among_unseen, torch.searchsorted(classes.unseen, fake_y))
+            loss = loss + F.cross_entropy(among_unseen[real_rows:], torch.searchsorted(classes.unseen, fake_y))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
-            if plateau.reached(loss.detach()):
-                yield recognizer
-                return
-        yield recognizer
+            if step >= average_after:
+                take_into_mean(averaged, recognizer, step - average_after + 1)
+        yield averaged if (epoch + 1) * epoch_steps > average_after else recognizer
+
+
+@torch.no_grad()
+def take_into_mean(mean: nn.Module, one: nn.Module, count: int) -> None:
+    """Make ``mean``, so far that of ``count - 1`` modules, the mean of ``count``, of which ``one`` is the last."""
+    for kept, new in zip(mean.parameters(), one.parameters(), strict=True):
+        kept.lerp_(new, 1 / count)
