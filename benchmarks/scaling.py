@@ -93,6 +93,7 @@ def draw(found: dict[str, list[tuple[int, dict[str, float]]]], path: Path) -> No
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     figure, axes = pyplot.subplots(1, len(found), figsize=(4 * len(found), 3.4), layout="constrained")
     for ax, (name, points) in zip(np.atleast_1d(axes), found.items(), strict=True):
@@ -100,6 +101,11 @@ def draw(found: dict[str, list[tuple[int, dict[str, float]]]], path: Path) -> No
         ax.loglog(sizes, [one["seconds"] for _, one in points], "o-", color="#0072B2", label="seconds")
         ax.loglog(sizes, [one["mb"] / 1000 for _, one in points], "s--", color="#D55E00", label="GB of memory")
         ax.set(xlabel=name)
+        ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_minor_formatter(NullFormatter())
         ax.grid(alpha=0.3, which="both")
     np.atleast_1d(axes)[0].legend()
     figure.savefig(path, dpi=120)
