@@ -171,7 +171,7 @@ def fit_softmax(
     epoch_steps = math.ceil(total / batch)
     last = settings.epochs * epoch_steps
     average_after = last - round(settings.average * last)
-    averaged = deepcopy(recognizer)
+    averaged = deepcopy(recognizer) if settings.average else recognizer
 
     for epoch in range(settings.epochs):
         for step in range(epoch * epoch_steps, (epoch + 1) * epoch_steps):
