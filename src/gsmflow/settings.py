@@ -1,7 +1,8 @@
 """Every value that a recipe or the command line can set, as frozen dataclasses.
 
 A recipe file gives values by section and name (``training: {epochs: 20}``); the command line overrides them one by
-one (``--training.epochs 20``). Nothing here imports torch, so that help is instant.
+one (``--training.epochs 20``). The values below are those of the recipe ``default``, the linear flow on the closed
+form, wherever it uses them. Nothing here imports torch, so that help is instant.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ __all__ = [
     "ESZSLSettings",
     "FlowSettings",
     "GaussianSettings",
+    "LinearFlowSettings",
     "PrototypeSettings",
-    "ResidualSettings",
     "SelectionSettings",
     "Settings",
     "SoftmaxSettings",
@@ -31,6 +32,12 @@ Count = Annotated[int, Ge(1)]
 Positive = Annotated[float, Gt(0)]
 NotNegative = Annotated[float, Ge(0)]
 Share = Annotated[float, Interval(ge=0, lt=1)]
+SemanticKind = Literal["none", "l2", "sqrt", "spread"]
+"""A map of semantics: as they are, to length 1, that after square roots, or with the spread of their directions evened
+out; see `gsmflow.semantics`."""
+SemanticKinds = tuple[SemanticKind, ...]
+Distances = tuple[Literal["euclidean", "cosine"], ...]
+Penalties = tuple[Positive, ...]
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,8 @@ class FlowSettings:
     """size of the visual perturbation"""
     dropout: Share = 0.0
     """probability that a dimension is left unperturbed in a batch"""
+    semantics: SemanticKind = "none"
+    """map of the semantics that it is conditioned on"""
 
 
 @dataclass(frozen=True)
@@ -65,21 +74,21 @@ class GaussianSettings:
 
     dims: Count = 256
     """principal directions kept"""
-    semantics: tuple[Literal["l2", "sqrt", "spread"], ...] = ("l2",)
+    semantics: SemanticKinds = ("l2", "sqrt", "spread")
     """maps of the semantics: to length 1, that after square roots, or with the spread of their directions evened out"""
     kernels: tuple[Literal["linear", "rbf"], ...] = ("linear", "rbf")
     """kernels on semantics"""
-    ridges: tuple[Positive, ...] = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+    ridges: Penalties = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
     """ridge penalties, in units of the kernel's mean diagonal"""
-    shrinks: tuple[Share, ...] = (0.02, 0.1, 0.3, 0.6)
+    shrinks: tuple[Share, ...] = (0.1, 0.3, 0.6)
     """shrinkage of the within-class covariance towards a sphere"""
-    widens: tuple[NotNegative, ...] = (0.0, 0.5, 1.0)
+    widens: tuple[NotNegative, ...] = (0.5, 1.0)
     """share of the left-out errors' covariance that is added to unseen classes"""
 
 
 @dataclass(frozen=True)
-class ResidualSettings:
-    """The linear flow on top of the closed form."""
+class LinearFlowSettings:
+    """The linear flow on the closed form."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -97,6 +106,8 @@ class CVAESettings:
 
     hidden: Count = 4096
     """hidden units of encoder and decoder"""
+    semantics: SemanticKind = "none"
+    """map of the semantics that it is conditioned on"""
 
 
 @dataclass(frozen=True)
@@ -113,10 +124,8 @@ class WGANSettings:
     """weight of the gradient penalty"""
     classification: NotNegative = 0.01
     """weight of the classification loss"""
-
-
-Metrics = tuple[Literal["euclidean", "cosine"], ...]
-Penalties = tuple[Positive, ...]
+    semantics: SemanticKind = "none"
+    """map of the semantics that it is conditioned on"""
 
 
 @dataclass(frozen=True)
@@ -129,6 +138,8 @@ class ESZSLSettings:
     """ridge penalties on features, in units of their mean square"""
     lambdas: Penalties = (0.001, 0.01, 0.1, 1.0, 10.0)
     """ridge penalties on semantics, in units of their mean square"""
+    semantics: SemanticKinds = ("l2",)
+    """maps of the semantics"""
 
 
 @dataclass(frozen=True)
@@ -139,8 +150,10 @@ class PrototypeSettings:
 
     ridges: Penalties = (0.001, 0.01, 0.1, 1.0, 10.0)
     """ridge penalties, in units of the kernel's mean diagonal"""
-    metrics: Metrics = ("euclidean", "cosine")
+    metrics: Distances = ("euclidean", "cosine")
     """how near is measured"""
+    semantics: SemanticKinds = ("l2",)
+    """maps of the semantics"""
 
 
 @dataclass(frozen=True)
@@ -151,8 +164,10 @@ class DAPSettings:
 
     ridges: Penalties = (0.001, 0.01, 0.1, 1.0, 10.0)
     """ridge penalties, in units of the features' mean variance"""
-    metrics: Metrics = ("euclidean", "cosine")
+    metrics: Distances = ("euclidean", "cosine")
     """how near is measured"""
+    semantics: SemanticKinds = ("l2",)
+    """maps of the semantics"""
 
 
 @dataclass(frozen=True)
@@ -161,7 +176,7 @@ class TrainingSettings:
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    epochs: Count = 300
+    epochs: Count = 8
     """passes over the training samples"""
     batch: Count = 256
     """samples a step"""
@@ -209,13 +224,13 @@ class SelectionSettings:
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    every: Count = 500
+    every: Count | None = None
     """iterations between two evaluations while the generator trains (the last one is always evaluated)"""
-    after: Annotated[int, Ge(-1)] = 0
+    after: Annotated[int, Ge(-1)] = -1
     """evaluate only after more iterations than this; -1 evaluates the untrained generator too"""
     evaluations: Count | None = None
-    """this many evaluations evenly spread over training, instead of one every so many iterations"""
-    folds: Count = 1
+    """this many evaluations evenly spread over training, where `every` is not given; default: 8"""
+    folds: Count = 3
     """pseudo-unseen splits of the seen classes that the validated protocol averages over"""
     ratio: Share | None = None
     """share of the seen classes taken as pseudo-unseen; default: the share of unseen among all classes"""
@@ -229,16 +244,17 @@ class Settings:
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    generator: Literal["gsmflow", "residual-flow", "gaussian", "cvae", "wgan", "eszsl", "prototype", "dap"] = "gsmflow"
-    """what learns p(features given semantics)"""
-    recognizer: Literal["auto", "softmax", "likelihood", "compatibility"] = "softmax"
-    """what decides the class of a feature vector; auto: all that the generator supports, chosen by the protocol"""
-    scaling: Literal["minmax", "none", "l2", "sqrt-l2"] = "minmax"
+    generator: str = "linear-flow"
+    """what learns p(features given semantics): linear-flow, gaussian, gsmflow, cvae, wgan, eszsl, prototype or dap"""
+    recognizer: str = "likelihood"
+    """what decides the class of a feature vector: likelihood, softmax, compatibility, or auto: all that the generator
+    supports, chosen by the protocol"""
+    scaling: Literal["minmax", "none", "l2", "sqrt-l2"] = "none"
     """scaling of the features: each dimension to [0, 1], nothing, rows to length 1, or that after square roots"""
     seed: Annotated[int, Ge(0)] = 0
     """the same seed on the same machine gives the same numbers"""
     flow: FlowSettings = field(default_factory=FlowSettings)
-    residual: ResidualSettings = field(default_factory=ResidualSettings)
+    linear_flow: LinearFlowSettings = field(default_factory=LinearFlowSettings)
     gaussian: GaussianSettings = field(default_factory=GaussianSettings)
     cvae: CVAESettings = field(default_factory=CVAESettings)
     wgan: WGANSettings = field(default_factory=WGANSettings)
@@ -248,5 +264,5 @@ class Settings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     softmax: SoftmaxSettings = field(default_factory=SoftmaxSettings)
     selection: SelectionSettings = field(default_factory=SelectionSettings)
-    grid: tuple[str, ...] = ()
+    grid: tuple[str, ...] = ("scaling=none,l2,sqrt-l2", "linear_flow.temperature=1,3")
     """values that the validated protocol tries, each as section.name=value,value (softmax.lr=0.001,0.005)"""
