@@ -1,6 +1,6 @@
-"""The one exception that means: the user can mend this."""
+"""The one exception that means: the user can mend this; and the warning that means: this looks odd."""
 
-__all__ = ["InputError"]
+__all__ = ["DataWarning", "InputError"]
 
 
 class InputError(ValueError):
@@ -8,3 +8,7 @@ class InputError(ValueError):
 
     The command line prints the sentence without a traceback and exits with code 2.
     """
+
+
+class DataWarning(UserWarning):
+    """What looks odd in a data set but can be worked with."""

@@ -1,113 +1,286 @@
-"""One experiment from data to metrics: what the command line calls, and what a script may call."""
+"""One experiment from data to result: what the command line calls, and what a script may call."""
 
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import torch
+import numpy as np
 
-from .data import ZeroShotDataset
+from .data import DataSource, TestSets, ZeroShotDataset
+from .devices import pick_device, pick_threads, using_threads
 from .errors import InputError
-from .evaluation.metrics import Metrics
-from .evaluation.protocols import PROTOCOLS, SELECTED_ON, Outcome
+from .evaluation.metrics import Metrics, measure_recognizer
 from .model import ZeroShotModel
-from .recipes import assign, load_recipe
-from .runs import Run, git_revision, read_config, read_metrics, read_model_tensors, versions
+from .progress import Display
+from .recipes import Recipe, load_method
+from .runs import Run, RunConfig, RunFolder, config_here
+from .runs.history import Event
+from .selection import Outcome, check_settings, protocol_named
 from .settings import Settings
 
-__all__ = ["load_model", "pick_device", "pick_threads", "train"]
-
-SMALL = 10**6  # feature values
+__all__ = ["Result", "evaluate", "execute", "load_model", "metrics_record", "train"]
 
 
-def pick_device(name: str = "auto") -> torch.device:
-    """The device asked for; ``auto`` takes CUDA, else MPS, else the CPU.
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a run ends with.
 
-    Raises:
-        InputError: if there is no such device here.
+    Attributes:
+        model: the final model.
+        metrics: what it reached on the test sets, in percent.
+        record: the content of ``metrics.json``: metrics, what was chosen and by what, provenance, versions, cost.
+        config: all that was asked.
+        history: losses and what was judged.
+        dataset: what it was trained on.
+        folder: where the run lies; None: in memory alone.
     """
-    if name == "auto":
-        mps = torch.backends.mps.is_available()
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
-    try:
-        torch.empty(0, device=name)
-        return torch.device(name)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"There is no device {name!r} here; choose --device auto or cpu.") from error
 
+    model: ZeroShotModel
+    metrics: Metrics
+    record: dict[str, Any]
+    config: RunConfig
+    history: tuple[Event, ...]
+    dataset: ZeroShotDataset
+    folder: Path | None = None
 
-def pick_threads(dataset: ZeroShotDataset) -> int:
-    """As many CPU threads as there are, but one for a small data set, where they would wait for each other."""
-    return 1 if dataset.features.size < SMALL else torch.get_num_threads()
+    def save(self, folder: str | Path) -> Path:
+        """Write the run folder, as ``gsmflow train --out`` does.
+
+        Raises:
+            InputError: if the folder holds anything, or cannot be written.
+        """
+        there = RunFolder(folder)
+        there.make()
+        there.write_config(self.config)
+        there.write_history(self.history)
+        run = Run()
+        run.folder = there
+        self.model.save(there.model_file)
+        run.finish(self.record, self.metrics, self.model.class_names)
+        return there.path
+
+    def report(self, out: str | Path | None = None) -> Path:
+        """Write what there is to say as one page of HTML, by default into the run folder, else ``report.html``.
+
+        Raises:
+            InputError: if it cannot be written.
+        """
+        from .report import write_report  # the one door that opens upwards: who has a result wants to see it
+
+        if self.folder:
+            return write_report([self.folder], out, dataset=self.dataset)
+        with tempfile.TemporaryDirectory() as place:
+            folder = self.save(Path(place) / f"{self.record['dataset']}-{self.record['method']}")
+            return write_report([folder], out or "report.html", dataset=self.dataset)
+
+    def __repr__(self) -> str:
+        r = self.record
+        figures = ", ".join(f"{name} {value:.1f}" for name, value in self.metrics.headline().items())
+        return (
+            f"Result({r['method']} on {r['dataset']} ({r['features']}, {r['semantics']}), selected on "
+            f"{r['selected_on']}, seed {r['seed']}: {figures}; {r['seconds']:.0f} s)"
+        )
 
 
 def train(
     dataset: ZeroShotDataset,
-    settings: Settings | None = None,
+    method: str | Recipe | Settings = "default",
     *,
-    protocol: Literal["validated", "published"] = "validated",
+    protocol: str = "validated",
+    seed: int | None = None,
     device: str = "auto",
+    threads: int | None = None,
     run: Run | None = None,
-) -> tuple[ZeroShotModel, dict[str, Any]]:
-    """Train and test one model.
+) -> Result:
+    """Train, choose and test one model.
 
     Args:
         dataset: what to learn from and to be tested on.
-        settings: all settings; by default those of the recipe ``default``.
-        protocol: ``validated`` chooses on pseudo-unseen classes and reads the tests once; ``published`` on the tests.
+        method: ``default`` (the linear flow on the closed form), ``gsmflow`` (the paper's), a recipe's name or file, a
+            `Recipe`, or all `Settings`.
+        protocol: ``validated`` chooses on pseudo-unseen classes and reads the tests once; ``published`` on the tests;
+            ``fixed`` chooses nothing.
+        seed: instead of that of the settings.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        threads: CPU threads; by default as many as help, see `gsmflow.devices.pick_threads`.
         run: where to write; by default nothing is written.
 
-    Returns:
-        The model, and the metrics as they stand in ``metrics.json``; accuracies in percent.
+    Raises:
+        InputError: if there is no such method or protocol, or the settings cannot work, on these data.
 
     Example:
         >>> import gsmflow
-        >>> recipe = gsmflow.load_recipe("digits")
-        >>> model, metrics = gsmflow.train(gsmflow.load("digits"), recipe.settings)  # doctest: +SKIP
-        >>> model.predict(gsmflow.load("digits").features[:3])  # doctest: +SKIP
-        array([0, 1, 2])
+        >>> result = gsmflow.train(gsmflow.load("synthetic"), "gaussian", seed=0)
+        >>> result.metrics.H > 50, result.model.predict(result.dataset.features[:1]).tolist()
+        (True, ['class 1'])
     """
-    settings = settings or load_recipe("default").settings
-    run = run or Run()
+    name, recipe = named_recipe(method, dataset.name)
+    settings = recipe.settings if seed is None else replace(recipe.settings, seed=seed)
+    chosen_threads = pick_threads(dataset.features.size) if threads is None else threads
+    config = config_here(
+        DataSource.of(dataset), protocol, name, recipe.name, settings, str(pick_device(device)), chosen_threads
+    )
+    return carry_out(config, dataset, run or Run())
+
+
+def named_recipe(method: str | Recipe | Settings, dataset: str) -> tuple[str, Recipe]:
+    """The recipe of a method on a data set, and how the method is called."""
+    if isinstance(method, Settings):
+        return "settings", Recipe("settings as given", name="settings", settings=method)
+    if isinstance(method, Recipe):
+        return method.name, method
+    return method, load_method(method, dataset)
+
+
+def carry_out(config: RunConfig, dataset: ZeroShotDataset, run: Run) -> Result:
+    """Do what a configuration asks for, on a data set, and write it where the run says.
+
+    Raises:
+        InputError: if the configuration cannot work on these data.
+        Interrupted: if the run was asked to stop.
+    """
+    if config.threads < 1:
+        raise InputError(f"threads must be at least 1; found {config.threads}.")
+    protocol = protocol_named(config.protocol)
+    check_settings(config.settings)
     start = time.perf_counter()
-    outcome = PROTOCOLS[protocol](dataset, settings, run, pick_device(device))
-    record = describe(dataset, settings, protocol, outcome)
+    with using_threads(config.threads):
+        outcome = protocol.choose(dataset, config.settings, run, pick_device(config.device))
+    model = outcome.model.eval()
+    source = dataset.provenance
+    model.about = replace(
+        model.about,
+        dataset=dataset.name,
+        provenance=source,
+        fingerprint=dataset.fingerprint(),
+        protocol=protocol.name,
+        selected_on=protocol.selected_on,
+    )
+    record = describe(config, dataset, outcome)
     record |= {"seconds": round(time.perf_counter() - start, 1), "peak_memory_mb": peak_memory_mb()}
-    curve = outcome.metrics.curve.thin().to_json()
-    run.finish(outcome.model.state_dict(), record, outcome.metrics.confusions, dataset.class_names, curve)
-    return outcome.model.eval(), record
+    if run.folder:
+        model.save(run.folder.model_file)
+    run.finish(record, outcome.metrics, model.class_names)
+    folder = run.folder.path if run.folder else None
+    return Result(model, outcome.metrics, record, config, tuple(run.history), dataset, folder)
 
 
-def describe(dataset: ZeroShotDataset, settings: Settings, protocol: str, outcome: Outcome) -> dict[str, Any]:
+def execute(folder: Path, config: RunConfig, dataset: ZeroShotDataset, display: Display) -> Result:
+    """Begin the run of a folder, or go on with it where it was interrupted; SIGINT and SIGTERM save its state.
+
+    Raises:
+        InputError: if the folder holds something else, or the configuration cannot work; a folder that was made for it
+            is gone again.
+        Interrupted: if the run was asked to stop; the same call goes on.
+    """
+    is_begun = RunFolder(folder).is_begun
+    run = Run.resume(folder, display) if is_begun else Run.create(folder, config, display)
+    try:
+        with run.interruptible():
+            return carry_out(config, dataset, run)
+    except InputError:
+        if run.folder:
+            run.folder.discard_if_empty()
+        raise
+
+
+def evaluate(model: ZeroShotModel, dataset: ZeroShotDataset) -> Metrics:
+    """Measure a model on the test sets of a data set, at the model's calibration constant.
+
+    The model decides among all of its classes, those that were added to it later among them; classes are matched by
+    name.
+
+    Example:
+        >>> import gsmflow
+        >>> data = gsmflow.load("synthetic")
+        >>> gsmflow.evaluate(gsmflow.train(data, "gaussian").model, data).H > 50
+        True
+
+    Raises:
+        InputError: if the features have another dimension than the model was trained on, the model does not know a
+            class, or was trained on one that is unseen in the data set.
+    """
+    if dataset.dim != model.dim:
+        raise InputError(
+            f"The model was trained on features of {model.dim} dimensions, those of {dataset.name} have {dataset.dim}."
+        )
+    known = {name: k for k, name in enumerate(model.class_names)}
+    tests = dataset.tests()
+    tested = np.unique(np.concatenate([tests.seen_labels, tests.unseen_labels]))
+    lacking = [dataset.class_names[k] for k in tested if dataset.class_names[k] not in known]
+    if lacking:
+        raise InputError(
+            f"The model does not know {len(lacking)} classes of {dataset.name}: {', '.join(lacking[:5])}; add them with "
+            "add_classes, or give the data set that it was trained on."
+        )
+    ids = np.array([known.get(name, -1) for name in dataset.class_names])
+    for labels, is_seen in ((tests.seen_labels, True), (tests.unseen_labels, False)):
+        wrong = [model.class_names[k] for k in np.unique(ids[labels]) if model.is_seen[k] != is_seen]
+        if wrong:
+            there, here = ("seen", "unseen") if is_seen else ("unseen", "seen")
+            raise InputError(
+                f"{len(wrong)} classes are {there} in {dataset.name} and {here} for the model: {', '.join(wrong[:5])}."
+            )
+    tests = TestSets(tests.seen_features, ids[tests.seen_labels], tests.unseen_features, ids[tests.unseen_labels])
+    seen, unseen = model.seen.cpu().numpy(), model.unseen.cpu().numpy()
+    return measure_recognizer(model, tests, seen, unseen, constant=model.constant, to_tensor=model.tensor)
+
+
+def load_model(path: str | Path, device: str = "cpu") -> ZeroShotModel:
+    """Read a model that `ZeroShotModel.save` wrote, or that of a finished run.
+
+    Args:
+        path: a model file, or the folder of a run.
+        device: where it shall compute.
+
+    Raises:
+        InputError: if there is none, or its file is damaged or of another version.
+    """
+    path = Path(path)
+    if path.is_dir():
+        folder = RunFolder(path)
+        if folder.is_begun and not folder.is_finished:
+            folder.read_metrics()  # says how to finish it
+        path = folder.model_file
+    if not path.exists():
+        raise InputError(f"There is no model {path}: give a file that model.save wrote, or the folder of a run.")
+    return ZeroShotModel.load(path, pick_device(device))
+
+
+def describe(config: RunConfig, dataset: ZeroShotDataset, outcome: Outcome) -> dict[str, Any]:
     """The content of ``metrics.json``."""
     return {
         "dataset": dataset.name,
         "features": dataset.provenance.features,
         "semantics": dataset.provenance.semantics,
-        "protocol": protocol,
-        "selected_on": SELECTED_ON[protocol],
-        "generator": settings.generator,
-        "recognizer": outcome.chosen["recognizer"],
-        "seed": settings.seed,
-        **metrics_record(outcome.metrics, dataset),
-        "chosen": outcome.chosen,
+        "protocol": config.protocol,
+        "selected_on": protocol_named(config.protocol).selected_on,
+        "method": config.method,
+        "generator": config.settings.generator,
+        "recognizer": outcome.chosen.recognizer,
+        "seed": config.settings.seed,
+        **metrics_record(outcome.metrics, dataset.class_names),
+        "chosen": outcome.chosen.to_json(),
         "test_reads": outcome.test_reads,
         "notes": list(dataset.provenance.notes),
+        "warnings": list(dataset.warnings),
         "fingerprint": dataset.fingerprint(),
-        "versions": versions(),
-        "git": git_revision(),
+        "versions": config.versions,
+        "git": config.git,
     }
 
 
-def metrics_record(metrics: Metrics, dataset: ZeroShotDataset) -> dict[str, Any]:
-    """Metrics with class names; accuracies in percent, rounded to four decimals."""
+def metrics_record(metrics: Metrics, class_names: Sequence[str]) -> dict[str, Any]:
+    """Metrics with class names; accuracies in percent, rounded to four decimals; NaN where nothing was measured."""
 
-    def by_name(values) -> dict[str, float]:
-        pairs = zip(dataset.class_names, values.round(4).tolist(), strict=True)
+    def by_name(values: np.ndarray) -> dict[str, float]:
+        pairs = zip(class_names, values.round(4).tolist(), strict=True)
         return {name: value for name, value in pairs if value == value}
 
     return {
@@ -116,25 +289,6 @@ def metrics_record(metrics: Metrics, dataset: ZeroShotDataset) -> dict[str, Any]
         "per_class": by_name(metrics.accuracy),
         "per_class_T1": by_name(metrics.accuracy_T1),
     }
-
-
-def load_model(folder: str | Path, device: str = "cpu") -> ZeroShotModel:
-    """The model of a finished run."""
-    folder = Path(folder)
-    metrics = read_metrics(folder)
-    settings, recognizer = (
-        assign(read_config(folder).settings, metrics["chosen"].get("grid", {})),
-        metrics["recognizer"],
-    )
-    tensors = read_model_tensors(folder)
-    try:
-        return ZeroShotModel.from_tensors(tensors, settings, recognizer).to(pick_device(device))
-    except (KeyError, RuntimeError) as error:
-        message = " ".join(str(error).split())[:200]
-        raise InputError(
-            f"{folder / 'model.safetensors'} does not fit its config.yaml ({message}): the run was altered or is of "
-            "another version."
-        ) from error
 
 
 def peak_memory_mb() -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,36 +113,19 @@ def hyper_parameters(config: Mapping[str, Any]) -> dict[str, str | float]:
     return {name: value if isinstance(value, str | bool | int | float) else str(value) for name, value in flat.items()}
 
 
-def draw_curve(curve: Mapping[str, Sequence[float]], metrics: Mapping[str, Any]) -> Figure:
-    """The seen-unseen curve of a result with its operating point.
-
-    Args:
-        curve: ``unseen`` and ``seen`` in percent.
-        metrics: ``U``, ``S`` and ``H`` of the operating point.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5, 5), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(curve["unseen"], curve["seen"], color="#0072B2")
-    axes.plot(metrics["U"], metrics["S"], "o", color="#0072B2")
-    place = {"xytext": (-6, -6), "textcoords": "offset points", "ha": "right", "va": "top"}  # under the curve
-    axes.annotate(f"H {metrics['H']:.1f}", (metrics["U"], metrics["S"]), **place)
-    axes.set(xlim=(0, 105), ylim=(0, 105), xlabel="U (%), unseen classes", ylabel="S (%), seen classes")
-    axes.set_title(f"{metrics['dataset']}, selected on {metrics['selected_on']}", fontsize=10)
-    return figure
-
-
 TRACKERS: dict[str, type[TensorBoardTracker]] = {"tensorboard": TensorBoardTracker}
 """By the name that ``--track`` takes, which is that of the tracker's folder in the run folder."""
 
 
-def open_tracker(name: str | None, folder: Path, history: Sequence[Mapping[str, Any]] = ()) -> Tracker:
-    """The tracker of the run in ``folder``, which takes up where ``history`` ends.
+def open_tracker(name: str | None, folder: Path, kept: Mapping[str, int] | None = None) -> Tracker:
+    """The tracker of the run in ``folder``.
+
+    Args:
+        name: as ``--track`` takes it; None: one that does nothing.
+        folder: of the run.
+        kept: the last step of each phase that a resumed run has kept.
 
     Raises:
         InputError: if the library it needs is not installed.
     """
-    if name is None:
-        return Tracker()
-    return TRACKERS[name](folder / name, {event["phase"]: event["step"] for event in history if "phase" in event})
+    return TRACKERS[name](folder / name, kept) if name else Tracker()

@@ -5,20 +5,20 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro import cli
 from tyro.conf import Positional, arg
 
 from ..errors import InputError
-from .options import DataArguments
+from .options import DataArguments, load_and_tell
 
 if TYPE_CHECKING:
     from ..comparison import Comparison
 
 __all__ = ["compare", "reproduce"]
 
-GENERATORS = ("gsmflow", "gaussian", "cvae", "wgan", "eszsl", "prototype", "dap")
+METHODS = ("default", "gaussian", "cvae", "wgan", "eszsl", "prototype", "dap")
 
 
 @dataclass(frozen=True)
@@ -43,19 +43,19 @@ class RunningArguments:
 class CompareArguments:
     """Run several methods on a data set, over seeds, under both protocols; one table.
 
-    Finished runs are kept: the same command goes on where it was interrupted, and one with more seeds or generators
-    adds them.
+    Finished runs are kept: the same command goes on where it was interrupted, and one with more seeds or methods adds
+    them.
     """
 
     dataset: Annotated[Positional[str], arg(metavar="DATASET")]
-    """digits, synthetic, or a folder under --data-root that holds the files"""
-    generators: tuple[str, ...] = GENERATORS
-    """gsmflow (the default recipe), gsmflow-published (hours on a CPU), or names or files of recipes"""
-    recognizers: tuple[Literal["auto", "softmax", "likelihood", "compatibility"], ...] = ()
+    """digits, synthetic, a folder, or the name of one under --data-root"""
+    methods: tuple[str, ...] = METHODS
+    """default (the linear flow on the closed form), gsmflow (the paper's: hours on a CPU), names or files of recipes"""
+    recognizers: tuple[str, ...] = ()
     """instead of the recipes' own, where a generator supports them"""
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     """a run each"""
-    protocols: tuple[Literal["validated", "published"], ...] = ("validated", "published")
+    protocols: tuple[str, ...] = ("validated", "published")
     """validated: choose on pseudo-unseen classes; published: choose on the TEST sets, as the field's code does"""
     ablate: bool = False
     """also run each of these with each of its parts taken out, where its recipe names parts"""
@@ -73,7 +73,7 @@ class ReproduceArguments:
     """data set, where the recipe is not for a certain one"""
     replicates: int = 1
     """seeds: that of the recipe and the next ones"""
-    protocol: Annotated[Literal["validated", "published"] | None, arg(metavar="validated|published")] = None
+    protocol: Annotated[str | None, arg(metavar="STR")] = None
     """default: published for a published recipe, else validated"""
     data: Annotated[DataArguments, arg(name="")] = field(default_factory=DataArguments)
     running: Annotated[RunningArguments, arg(name="")] = field(default_factory=RunningArguments)
@@ -81,8 +81,10 @@ class ReproduceArguments:
 
 def compare(arguments: list[str]) -> None:
     """Run several methods on a data set, over seeds, under both protocols; one table."""
+    if any(argument.partition("=")[0] == "--generators" for argument in arguments):
+        raise InputError("the option '--generators' is called '--methods' now.")
     asked = cli(CompareArguments, args=arguments, prog="gsmflow compare")
-    for name, values in (("generators", asked.generators), ("seeds", asked.seeds), ("protocols", asked.protocols)):
+    for name, values in (("methods", asked.methods), ("seeds", asked.seeds), ("protocols", asked.protocols)):
         if not values:
             raise InputError(f"--{name} names none; give at least one.")
     if min(asked.seeds) < 0:
@@ -90,11 +92,11 @@ def compare(arguments: list[str]) -> None:
     from ..comparison import write_comparison
     from ..recipes import ablations
 
-    methods = asked.generators
+    methods = asked.methods
     if asked.ablate:
-        methods = tuple(name for method in methods for name in (method, *ablations(method, asked.dataset)))
+        methods = tuple(name for method in methods for name in (method, *ablations(method, Path(asked.dataset).name)))
     comparison = run(asked.dataset, methods, asked.recognizers, asked.protocols, asked.seeds, asked.data, asked.running)
-    if comparison.records:
+    if comparison.finished:
         write_comparison(comparison)
         print_comparison(comparison)
     finish(comparison)
@@ -103,9 +105,9 @@ def compare(arguments: list[str]) -> None:
 def reproduce(arguments: list[str]) -> None:
     """Run a recipe several times, and print the result beside the one that is known of it."""
     asked = cli(ReproduceArguments, args=arguments, prog="gsmflow reproduce")
-    from ..recipes import load_recipe
+    from ..recipes import load_method, load_recipe
 
-    recipe = load_recipe(asked.recipe)
+    recipe = load_method(asked.recipe, Path(asked.dataset).name) if asked.dataset else load_recipe(asked.recipe)
     dataset = asked.dataset or recipe.dataset
     if dataset is None:
         raise InputError(
@@ -116,7 +118,7 @@ def reproduce(arguments: list[str]) -> None:
     protocol = asked.protocol or ("published" if recipe.source == "published" else "validated")
     seeds = range(recipe.settings.seed, recipe.settings.seed + asked.replicates)
     comparison = run(dataset, (asked.recipe,), (), (protocol,), tuple(seeds), asked.data, asked.running)
-    if comparison.records:
+    if comparison.finished:
         print_reproduction(comparison, recipe)
     finish(comparison)
 
@@ -135,18 +137,18 @@ def run(
         if value is not None and value < 1:
             raise InputError(f"--{option} must be at least 1; found {value}.")
     from ..comparison import plan, run_cells
-    from ..data import load
-    from ..experiment import pick_device
+    from ..data import DataSource
+    from ..devices import pick_device
+    from ..overrides import parse_assignments
     from ..progress import Display
-    from ..recipes import parse_assignments
-    from ..runs import DataSource, Interrupted
+    from ..runs import Interrupted
 
-    dataset = load(name, root=data.data_root, **data.choice)
-    source = DataSource(name, str(data.data_root), **data.choice, fingerprint=dataset.fingerprint())
     device = str(pick_device(running.device))
+    with Display(quiet=running.quiet) as display:
+        dataset = load_and_tell(name, data, display)
     cells = plan(
         dataset,
-        source,
+        DataSource.of(dataset),
         methods=tuple(methods),
         recognizers=tuple(recognizers),
         protocols=tuple(protocols),
@@ -160,9 +162,6 @@ def run(
     jobs = running.jobs or ((os.cpu_count() or 1) if device == "cpu" else 1)
     try:
         with Display(quiet=running.quiet) as display:
-            display.say(f"{dataset!r}")
-            for warning in dataset.warnings:
-                display.say(f"warning: {warning}")
             return run_cells(folder, cells, dataset, display, jobs)
     except Interrupted as stop:
         print(f"Interrupted. The same command goes on from what is in {folder}.", file=sys.stderr)
@@ -171,15 +170,17 @@ def run(
 
 def print_comparison(comparison: "Comparison") -> None:
     """The tables on the terminal."""
-    from ..tables import BY_PROTOCOL, method_rows, paired_rows, protocol_rows
+    from ..comparison.tables import method_rows, paired_rows, protocol_rows
+    from ..selection import PROTOCOLS
 
-    records = comparison.records
+    records = comparison.finished
     first = records[0]
-    for protocol, title in BY_PROTOCOL.items():
-        header, rows = method_rows(records, protocol)
+    for protocol in PROTOCOLS.values():
+        header, rows = method_rows(records, protocol.name)
         if rows:
-            print_table(f"{first['dataset']} ({first['features']}, {first['semantics']}), {title}", header, rows)
-            header, rows = paired_rows(records, protocol)
+            title = f"{first.dataset} ({first.features}, {first.semantics}), {protocol.title}"
+            print_table(title, header, rows)
+            header, rows = paired_rows(records, protocol.name)
             if rows:
                 print_table("paired over seeds, with 95 % intervals", header, rows)
     header, rows = protocol_rows(records)
@@ -191,17 +192,18 @@ def print_comparison(comparison: "Comparison") -> None:
 def print_reproduction(comparison: "Comparison", recipe: Any) -> None:
     """Ours beside what is known of the recipe."""
     from ..evaluation.replicates import summarize
-    from ..tables import BY_PROTOCOL, mean_sd
+    from ..comparison.tables import mean_sd
+    from ..selection import PROTOCOLS
 
-    records = comparison.records
+    records = comparison.finished
     rows = []
     for name in ("T1", "U", "S", "H"):
-        ours = summarize([record[name] for record in records])
+        ours = summarize([getattr(record, name) for record in records])
         known = getattr(recipe.known, name, None)
         row = [name, mean_sd(ours), "unknown" if known is None else f"{known:.1f}"]
         rows.append([*row, "" if known is None else f"{ours.mean - known:+.1f}"])
-    seeds = ", ".join(str(record["seed"]) for record in records)
-    title = f"recipe {recipe.name} on {records[0]['dataset']}, seeds {seeds}, {BY_PROTOCOL[records[0]['protocol']]}"
+    seeds = ", ".join(str(record.seed) for record in records)
+    title = f"recipe {recipe.name} on {records[0].dataset}, seeds {seeds}, {PROTOCOLS[records[0].protocol].title}"
     print_table(title, ["", "ours", "known", "difference"], rows)
     if recipe.known:
         print(f"known: {recipe.known.of}")

@@ -4,12 +4,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 from tyro import cli
 from tyro.conf import Positional, arg
 
 from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..data import ZeroShotDataset
 
 __all__ = ["report", "show_report"]
 
@@ -43,11 +46,17 @@ def show_report(
     *,
     open_page: bool,
     file: TextIO | None = None,
+    dataset: "ZeroShotDataset | None" = None,
 ) -> None:
-    """Write a report, say where it lies (on ``file``, by default standard output), and open it where asked."""
+    """Write a report, say where it lies (on ``file``, by default standard output), and open it where asked.
+
+    The data are loaded again unless they are given as ``dataset``.
+    """
     from ..report import write_report
 
-    page = write_report(runs, out, data_root=data_root, say=lambda sentence: print(sentence, file=sys.stderr))
+    page = write_report(
+        runs, out, data_root=data_root, dataset=dataset, say=lambda sentence: print(sentence, file=sys.stderr)
+    )
     print(f"report: {page}", file=file)
     if open_page:
         import webbrowser

@@ -1,6 +1,9 @@
 """``gsmflow train`` and ``gsmflow evaluate``."""
 
+from __future__ import annotations
+
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,11 +14,11 @@ from tyro.conf import Positional, arg
 
 from ..errors import InputError
 from ..settings import Settings
-from .options import DataArguments
+from .options import DataArguments, load_and_tell
 from .report import show_report
 
 if TYPE_CHECKING:
-    from ..recipes import Recipe
+    from ..experiment import Result
 
 __all__ = ["evaluate", "train"]
 
@@ -25,11 +28,12 @@ class TrainArguments:
     """Train a model on a data set, choose it honestly, test it. Settings start from a recipe."""
 
     dataset: Annotated[Positional[str | None], arg(metavar="DATASET")] = None
-    """digits, synthetic, or a folder under --data-root that holds the files"""
+    """digits, synthetic, a folder, or the name of one under --data-root"""
     recipe: Annotated[str | None, arg(metavar="STR")] = None
-    """name or .yaml file; default: 'default', or with --protocol published the published recipe of the data set"""
-    protocol: Literal["validated", "published"] = "validated"
-    """validated: choose on pseudo-unseen classes; published: choose on the TEST sets, as the field's code does"""
+    """default, gsmflow, or name or .yaml file of a recipe; without it 'default', or 'gsmflow' with --protocol published"""
+    protocol: Annotated[str, arg(metavar="{validated,published,fixed}")] = "validated"
+    """validated: choose on pseudo-unseen classes; published: choose on the TEST sets, as the field's code does; fixed:
+    choose nothing"""
     out: Annotated[Path | None, arg(metavar="PATH")] = None
     """run folder; default runs/<dataset>-<time>"""
     resume: Annotated[Path | None, arg(metavar="PATH")] = None
@@ -37,7 +41,7 @@ class TrainArguments:
     device: str = "auto"
     """auto, cpu, cuda or mps"""
     threads: Annotated[int | None, arg(metavar="INT")] = None
-    """CPU threads; default: all, or one for a small data set; the same number gives the same numbers"""
+    """CPU threads; default: as many as help here and now; the same number gives the same numbers"""
     track: Annotated[Literal["tensorboard"] | None, arg(metavar="tensorboard")] = None
     """follow the run in TensorBoard as well: event files in the run folder"""
     quiet: bool = False
@@ -54,6 +58,10 @@ class TrainArguments:
     settings: Annotated[Settings, arg(name="")] = field(default_factory=Settings)
 
 
+SHOWN = ("quiet", "verbose", "json", "report", "open")
+"""What may be given beside ``--resume``: what is shown."""
+
+
 def train(arguments: list[str]) -> None:
     """Train a model on a data set, choose it honestly, test it."""
     asked, unknown = cli(TrainArguments, args=arguments, prog="gsmflow train", return_unknown_args=True)
@@ -62,111 +70,114 @@ def train(arguments: list[str]) -> None:
     if asked.quiet and asked.verbose:
         raise InputError("--quiet and --verbose contradict each other; give one of them.")
     if asked.resume:
-        shown = {name: getattr(asked, name) for name in ("quiet", "verbose", "json", "report", "open")}
-        if asked != TrainArguments(resume=asked.resume, **shown):
+        if asked != TrainArguments(resume=asked.resume, **{name: getattr(asked, name) for name in SHOWN}):
             raise InputError(
                 "--resume reads everything from the run folder; beside it give --quiet, --verbose, --json, "
                 "--no-report, --open or nothing."
             )
         resume(asked.resume, asked)
-        return
-    if asked.dataset is None:
+    elif asked.dataset is None:
         raise InputError("say which data set: gsmflow train DATASET, for example gsmflow train digits.")
-    from ..recipes import check_settings, load_recipe, recipe_for
-
-    recipe = load_recipe(asked.recipe or recipe_for(asked.dataset, published=asked.protocol == "published"))
-    default = replace(TrainArguments(), settings=recipe.settings)
-    asked = cli(TrainArguments, args=arguments, prog="gsmflow train", default=default)
-    check_settings(asked.settings)
-    if asked.threads is not None and asked.threads < 1:
-        raise InputError(f"--threads must be at least 1; found {asked.threads}.")
-    start(str(asked.dataset), recipe, asked)
+    else:
+        start(asked.dataset, asked, arguments)
 
 
 def unknown_option(option: str) -> str:
     """One sentence about an option that does not exist."""
-    from ..recipes import known_keys, unknown_key
+    from ..overrides import RENAMED_KEYS, known_keys, unknown_key
 
+    section, _, rest = option.removeprefix("--").replace("-", "_").partition(".")
+    if section in RENAMED_KEYS:
+        return f"the option {option!r} is called '--{RENAMED_KEYS[section].replace('_', '-')}.{rest}' now."
     known = [f"--{key}" for key in known_keys(Settings)]
     known += [f"--{field.name.replace('_', '-')}" for kind in (TrainArguments, DataArguments) for field in fields(kind)]
     return unknown_key(option, known)
 
 
-def start(name: str, recipe: "Recipe", asked: TrainArguments) -> None:
+def start(name: str, asked: TrainArguments, arguments: list[str]) -> None:
     """Start a new run."""
-    from ..data import load
-    from ..experiment import pick_device, pick_threads
+    from ..data import DataSource
+    from ..devices import pick_device, pick_threads
+    from ..overrides import override, settings_named
     from ..progress import Display
-    from ..runs import DataSource, Run, config_here
+    from ..recipes import load_method
+    from ..runs import config_here
+    from ..selection import check_effect, check_settings, protocol_named
 
-    dataset = load(name, root=asked.data.data_root, **asked.data.choice)
-    source = DataSource(name, str(asked.data.data_root), **asked.data.choice, fingerprint=dataset.fingerprint())
-    device, threads = str(pick_device(asked.device)), asked.threads or pick_threads(dataset)
-    config = config_here(source, asked.protocol, recipe.name, asked.settings, device, threads, asked.track)
-    folder = asked.out or Path("runs") / f"{dataset.name}-{datetime.now():%Y%m%d-%H%M%S}"
+    protocol_named(asked.protocol)
     with Display(quiet=asked.quiet, verbose=asked.verbose) as display:
-        display.say(f"{dataset!r}")
-        for warning in dataset.warnings:
-            display.say(f"warning: {warning}")
-        display.say(f"recipe {recipe.name} ({recipe.source}), protocol {asked.protocol}, seed {asked.settings.seed}")
+        dataset = load_and_tell(name, asked.data, display)
+        method = asked.recipe or ("gsmflow" if asked.protocol == "published" else "default")
+        recipe = load_method(method, dataset.name)
+        given = cli(TrainArguments, args=arguments, prog="gsmflow train", default=replace(TrainArguments(), settings=recipe.settings))
+        named = settings_named(arguments)
+        settings = override(recipe.settings, {key: value_at(given.settings, key) for key in named})
+        check_settings(settings)
+        check_effect(settings, named, "The command line sets")
+        device = str(pick_device(asked.device))
+        threads = pick_threads(dataset.features.size) if asked.threads is None else asked.threads
+        config = config_here(
+            DataSource.of(dataset), asked.protocol, method, recipe.name, settings, device, threads, asked.track
+        )
+        display.say(f"recipe {recipe.name} ({recipe.source}), protocol {asked.protocol}, seed {settings.seed}")
         if asked.protocol == "published":
             display.say("the best evaluation is SELECTED ON TEST, as the published code does")
-        record = go(Run.create(folder, config, display), dataset, config)
-    print_result(record, folder, json=asked.json)
-    end_with_report(folder, asked)
+        folder = asked.out or Path("runs") / f"{dataset.name}-{datetime.now():%Y%m%d-%H%M%S}"
+        result = go(folder, config, lambda: dataset, display)
+    show_result(result, asked)
 
 
-def resume(folder: Path, asked: TrainArguments) -> None:
+def value_at(settings: Settings, key: str) -> Any:
+    """The value of a dotted key."""
+    value: Any = settings
+    for part in key.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def resume(path: Path, asked: TrainArguments) -> None:
     """Continue an interrupted run."""
     from ..progress import Display
-    from ..runs import Run, read_config
+    from ..runs import RunFolder
 
-    config = read_config(folder)
-    dataset = load_again(config)
-    if dataset.fingerprint() != config.data.fingerprint:
-        raise InputError(f"The data of {folder} have changed since the run began; start a new run.")
+    folder = RunFolder(path)
+    folder.check_unfinished()
+    config = folder.read_config()
     with Display(quiet=asked.quiet, verbose=asked.verbose) as display:
-        record = go(Run.resume(folder, display), dataset, config)
-    print_result(record, folder, json=asked.json)
-    end_with_report(folder, asked)
+        result = go(path, config, config.data.load, display)
+    show_result(result, asked)
 
 
-def end_with_report(folder: Path, asked: TrainArguments) -> None:
-    """Write the report of a finished run, where asked; a run is none the worse if that fails."""
-    if not asked.report:
-        return
-    try:
-        show_report([folder], open_page=asked.open, file=sys.stderr if asked.json else None)
-    except InputError as error:
-        print(f"gsmflow: there is no report: {error}", file=sys.stderr)
-
-
-def go(run: Any, dataset: Any, config: Any) -> dict[str, Any]:
+def go(folder: Path, config: Any, load: Callable[[], Any], display: Any) -> Result:
     """Run an experiment to its end; leave the program where it is interrupted."""
-    import torch
-
     from .. import experiment
     from ..runs import Interrupted
 
-    torch.set_num_threads(config.threads)
     try:
-        with run.interruptible():
-            _, record = experiment.train(
-                dataset, config.settings, protocol=config.protocol, device=config.device, run=run
-            )
-    except InputError:
-        run.discard_if_empty()
-        raise
+        return experiment.execute(folder, config, load(), display)
     except Interrupted as stop:
-        run.display.say(f"Interrupted. Continue with: gsmflow train --resume {run.folder}")
+        display.say(f"Interrupted. Continue with: gsmflow train --resume {folder}")
         sys.exit(128 + stop.signum)
-    return record
+
+
+def show_result(result: Result, asked: TrainArguments) -> None:
+    """Print the result of a run and write its report, where asked; a run is none the worse if that fails."""
+    folder = result.folder
+    assert folder
+    print_result(result.record, folder, json=asked.json)
+    if not asked.report:
+        return
+    try:
+        show_report([folder], open_page=asked.open, file=sys.stderr if asked.json else None, dataset=result.dataset)
+    except Exception as error:  # the run is finished and kept, whatever befalls its report
+        reason = " ".join(str(error).split()) or type(error).__name__
+        print(f"gsmflow: there is no report: {reason}", file=sys.stderr)
 
 
 def print_result(record: dict[str, Any], folder: Path, *, json: bool) -> None:
     """The headline table, with what the model was selected on, and where the run lies; or all of it as JSON."""
     if json:
-        from ..runs import as_json
+        from ..files import as_json
 
         print(as_json(record | {"run": str(folder)}, indent=2).decode(), end="")
         return
@@ -178,24 +189,9 @@ def print_result(record: dict[str, Any], folder: Path, *, json: bool) -> None:
     names = ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC")
     for name in names:
         table.add_column(name, justify="right")
-    table.add_row(*(f"{record[name]:.1f}" for name in names))
+    table.add_row(*("-" if record[name] is None or record[name] != record[name] else f"{record[name]:.1f}" for name in names))
     Console().print(table)
     print(f"run folder: {folder}")
-
-
-def load_again(config: Any, options: DataArguments | None = None) -> Any:
-    """The data set of a run, from the place that the run or ``options`` name."""
-    from ..data import load
-
-    source = config.data
-    root = options.data_root if options and options.data_root != DataArguments().data_root else source.root
-    return load(
-        source.name,
-        root=root,
-        features=(options and options.features) or source.features,
-        semantics=(options and options.semantics) or source.semantics,
-        allow_overlap=source.allow_overlap or bool(options and options.allow_overlap),
-    )
 
 
 def evaluate(arguments: list[str]) -> None:
@@ -214,20 +210,15 @@ def evaluate(arguments: list[str]) -> None:
             data: where the data are now; by default where they were.
         """
         from .. import experiment
-        from ..evaluation import evaluate
-        from ..runs import read_config, read_metrics
+        from ..runs import RunFolder
 
-        config, before = read_config(folder), read_metrics(folder)
+        there = RunFolder(folder)
+        config, before = there.read_config(), there.read_metrics()
         model = experiment.load_model(folder)
-        dataset = load_again(config, data)
-        model.check_dim(dataset.dim)
-        if dataset.num_classes != len(model.semantics):
-            raise InputError(
-                f"The model in {folder} knows {len(model.semantics)} classes, {dataset.name} has {dataset.num_classes}."
-            )
+        dataset = data.moved(replace(config.data, fingerprint="")).load()
         if dataset.fingerprint() != config.data.fingerprint:
             print("gsmflow: these are not the data that the run was made on.", file=sys.stderr)
-        metrics = evaluate(model, dataset.tests(), dataset.seen, dataset.unseen, constant=float(model.constant))
-        print_result(before | experiment.metrics_record(metrics, dataset), folder, json=json)
+        metrics = experiment.evaluate(model, dataset)
+        print_result(before | experiment.metrics_record(metrics, model.class_names), folder, json=json)
 
     cli(command, args=arguments, prog="gsmflow evaluate")

@@ -68,4 +68,5 @@ def digits() -> ZeroShotDataset:
         np.sort(test_seen),
         np.flatnonzero(is_unseen),
         Provenance("digits", "pixels", "strokes"),
+        semantic_names=ATTRIBUTES,
     )

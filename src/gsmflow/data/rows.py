@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-__all__ = ["COPIED_BYTES", "Rows", "take"]
+__all__ = ["COPIED_BYTES", "Rows", "bytes_of", "take"]
 
 COPIED_BYTES = 2**30
 """Matrices up to this size are copied in memory, larger ones are read through `Rows`."""
@@ -36,6 +37,11 @@ class Rows:
         """The number of entries."""
         return len(self.rows) * self.matrix.shape[1]
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the rows, if they were read."""
+        return 4 * self.size
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -48,3 +54,13 @@ def take(features: Any, rows: np.ndarray) -> Any:
     if isinstance(features, Rows):
         return Rows(features.matrix, features.rows[rows])
     return features[rows] if features.nbytes <= COPIED_BYTES else Rows(features, rows)
+
+
+def bytes_of(array: Any) -> Iterator[memoryview]:
+    """The bytes of an array in C order, or of `Rows` chunk by chunk: the same bytes."""
+    if not isinstance(array, Rows):
+        yield np.ascontiguousarray(array).data
+        return
+    step = max(1, 2**26 // (4 * array.shape[1]))
+    for start in range(0, len(array), step):
+        yield np.ascontiguousarray(array[start : start + step]).data

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 
 from ..errors import InputError
-from .dataset import Provenance, TrainingSet, ZeroShotDataset
+from .dataset import PSEUDO_UNSEEN, Provenance, TrainingSet, ZeroShotDataset
 
 __all__ = ["pseudo_unseen"]
 
@@ -37,7 +37,7 @@ def pseudo_unseen(
     if classes < 3:
         raise InputError(
             f"Pseudo-unseen validation needs at least 3 seen classes, and there are {classes}: "
-            "use --protocol published, or get more classes."
+            "get more classes, or use the protocol fixed, which chooses nothing."
         )
     count = min(max(1, round(ratio * classes)), classes - 2)
     chosen = walk(classes, count, seed, fold)
@@ -52,7 +52,7 @@ def pseudo_unseen(
     if not len(test_seen):
         raise InputError(
             f"Pseudo-unseen validation needs classes with at least 2 samples, and none of {classes - count} has: "
-            "use --protocol published, or get more samples."
+            "get more samples, or use the protocol fixed, which chooses nothing."
         )
     test_unseen = np.flatnonzero(np.isin(labels, chosen))
     return ZeroShotDataset(
@@ -64,8 +64,8 @@ def pseudo_unseen(
         trainval=np.setdiff1d(np.arange(len(labels)), np.r_[test_seen, test_unseen]),
         test_seen=test_seen,
         test_unseen=test_unseen,
-        provenance=Provenance("pseudo-unseen", "", ""),
-        allow_overlap=True,  # rows that are the same within trainval are no leak from the tests
+        provenance=Provenance(PSEUDO_UNSEEN, "", ""),
+        semantic_names=training.semantic_names,
     )
 
 

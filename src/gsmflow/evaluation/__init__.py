@@ -1,5 +1,5 @@
-"""Evaluation: metrics, and the protocols by which a model is chosen and tested."""
+"""Evaluation: arrays in, numbers out."""
 
-from .metrics import Curve, Decisions, Metrics, evaluate, harmonic_mean, measure, per_class_accuracy
+from .metrics import Curve, Decisions, Metrics, harmonic_mean, measure, measure_recognizer, per_class_accuracy
 
-__all__ = ["Curve", "Decisions", "Metrics", "evaluate", "harmonic_mean", "measure", "per_class_accuracy"]
+__all__ = ["Curve", "Decisions", "Metrics", "harmonic_mean", "measure", "measure_recognizer", "per_class_accuracy"]

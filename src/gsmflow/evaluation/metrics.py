@@ -29,9 +29,9 @@ __all__ = [
     "Recognizer",
     "best_constant",
     "decide",
-    "evaluate",
     "harmonic_mean",
     "measure",
+    "measure_recognizer",
     "per_class_accuracy",
     "seen_unseen_curve",
 ]
@@ -102,6 +102,7 @@ def decide(
         InputError: if a score is not finite.
     """
     rows = max(1, CHUNK_SCORES // (len(seen) + len(unseen)))
+    seen_ids, unseen_ids = torch.from_numpy(seen), torch.from_numpy(unseen)
     parts = []
     for start in range(0, len(x), rows):
         chunk = to_tensor(x[start : start + rows])
@@ -112,13 +113,24 @@ def decide(
                 f"Training diverged: {wrong} of {scores.numel()} scores of the recognizer are not finite; lower "
                 "--training.lr or --softmax.lr."
             )
-        best_seen, seen_at = scores[:, seen].max(1)
-        best_unseen, unseen_at = scores[:, unseen].max(1)
+        best_seen, seen_at = best_among(scores, seen_ids)
+        best_unseen, unseen_at = best_among(scores, unseen_ids)
         alone = recognizer.unseen_scores(chunk)
-        only_unseen_at = unseen_at if alone is None else alone.argmax(1).cpu()
-        parts.append((seen_at, unseen_at, best_seen - best_unseen, only_unseen_at))
-    seen_at, unseen_at, margin, only_unseen_at = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
-    return Decisions(labels, seen[seen_at], unseen[unseen_at], margin, unseen[only_unseen_at])
+        only_unseen = unseen_at if alone is None or not len(unseen) else unseen_ids[alone.argmax(1).cpu()]
+        parts.append((seen_at, unseen_at, best_seen - best_unseen, only_unseen))
+    if not parts:
+        nothing = np.empty(0, np.int64)
+        return Decisions(labels, nothing, nothing, np.empty(0), nothing)
+    of_seen, of_unseen, margin, only_unseen = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
+    return Decisions(labels, of_seen, of_unseen, margin, only_unseen)
+
+
+def best_among(scores: Float[Tensor, "n k"], classes: Int[Tensor, " m"]) -> tuple[Tensor, Tensor]:
+    """The greatest score of each row among some classes, and whose it is; minus infinity where there are none."""
+    if not len(classes):
+        return scores.new_full((len(scores),), -torch.inf), torch.zeros(len(scores), dtype=torch.long)
+    best, place = scores[:, classes].max(1)
+    return best, classes[place]
 
 
 def per_class_accuracy(
@@ -130,9 +142,15 @@ def per_class_accuracy(
     return np.divide(100.0 * hits, total, out=np.full(num_classes, np.nan), where=total > 0)
 
 
+def mean_of_known(values: Float[np.ndarray, " k"]) -> float:
+    """Mean of the values that are not NaN; NaN where all are."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else np.nan
+
+
 def harmonic_mean(u: float, s: float) -> float:
-    """H = 2US / (U + S), and 0 where both are 0."""
-    return 2 * u * s / (u + s) if u + s > 0 else 0.0
+    """H = 2US / (U + S), and 0 where both are 0; NaN where one of them is."""
+    return 2 * u * s / (u + s) if u + s != 0 else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,8 +180,11 @@ class Curve:
 
     @property
     def area(self) -> float:
-        """AUSUC: the area under S as a function of U, in percent of the unit square (Chao et al. 2016)."""
-        return float(np.trapezoid(self.seen, self.unseen) / 100)
+        """AUSUC: the area under S as a function of U, in percent of the unit square; NaN for an empty curve.
+
+        Chao, Changpinyo, Gong, Sha 2016, https://arxiv.org/abs/1605.04253
+        """
+        return float(np.trapezoid(self.seen, self.unseen) / 100) if len(self.constants) else np.nan
 
     def to_json(self) -> dict[str, list[float]]:
         """The curve as plain lists."""
@@ -176,12 +197,20 @@ class Curve:
 
     def thin(self, points: int = 256) -> Curve:
         """The curve at no more than ``points`` constants, evenly spread over the margins."""
+        if len(self.constants) <= points:
+            return self
         keep = np.unique(np.linspace(0, len(self.constants) - 1, points).round().astype(int))
         return Curve(self.constants[keep], self.unseen[keep], self.seen[keep])
 
+    def rounded(self) -> Curve:
+        """The curve to six decimals, which is what files hold."""
+        return Curve(*(getattr(self, name).round(6) for name in ("constants", "unseen", "seen")))
+
 
 def seen_unseen_curve(of_seen: Decisions, of_unseen: Decisions) -> Curve:
-    """Sweep the calibration constant over all margins of test_seen and test_unseen samples."""
+    """Sweep the calibration constant over all margins of test_seen and test_unseen samples; empty where one has none."""
+    if not len(of_seen.labels) or not len(of_unseen.labels):
+        return Curve(np.empty(0), np.empty(0), np.empty(0))
     margins = np.unique(np.concatenate([of_seen.margin, of_unseen.margin]))
     low, high = margins[0], margins[-1]
     between = margins[:-1] + np.diff(margins) / 2
@@ -218,7 +247,7 @@ def best_constant(curves: list[Curve]) -> tuple[float, float]:
 
 @dataclass(frozen=True, eq=False)
 class Metrics:
-    """The result of one evaluation; accuracies in percent.
+    """The result of one evaluation; accuracies in percent, NaN where a test set is empty.
 
     Attributes:
         T1: mean per-class top-1 on test_unseen among the unseen classes.
@@ -250,6 +279,9 @@ class Metrics:
     predicted: np.ndarray
     curve: Curve
 
+    def __repr__(self) -> str:
+        return "Metrics(" + ", ".join(f"{name} {value:.1f}" for name, value in self.headline().items()) + ")"
+
     @property
     def confusions(self) -> Int[np.ndarray, "m 3"]:
         """True class, decision and how often, at the constant, for all pairs that occur."""
@@ -275,7 +307,7 @@ def measure(of_seen: Decisions, of_unseen: Decisions, num_classes: int, constant
 
     def point(c: float) -> tuple[float, float, float]:
         u, s = (
-            float(np.nanmean(per_class_accuracy(d.predict(c), d.labels, num_classes))) for d in (of_unseen, of_seen)
+            mean_of_known(per_class_accuracy(d.predict(c), d.labels, num_classes)) for d in (of_unseen, of_seen)
         )
         return u, s, harmonic_mean(u, s)
 
@@ -284,7 +316,7 @@ def measure(of_seen: Decisions, of_unseen: Decisions, num_classes: int, constant
     accuracy_t1 = per_class_accuracy(of_unseen.only_unseen, of_unseen.labels, num_classes)
     curve = seen_unseen_curve(of_seen, of_unseen)
     return Metrics(
-        float(np.nanmean(accuracy_t1)),
+        mean_of_known(accuracy_t1),
         *point(constant),
         *point(0.0),
         curve.area,
@@ -297,7 +329,7 @@ def measure(of_seen: Decisions, of_unseen: Decisions, num_classes: int, constant
     )
 
 
-def evaluate(
+def measure_recognizer(
     recognizer: Recognizer,
     tests: TestSets,
     seen: Int[np.ndarray, " ks"],
@@ -306,7 +338,16 @@ def evaluate(
     constant: float = 0.0,
     to_tensor: Callable[[np.ndarray], Tensor] = torch.from_numpy,
 ) -> Metrics:
-    """Decide all test samples and measure."""
+    """Decide all samples of a pair of test sets and measure.
+
+    Args:
+        recognizer: gives scores.
+        tests: samples, as ``to_tensor`` takes them, and their class ids.
+        seen: sorted ids of the seen classes.
+        unseen: sorted ids of the unseen classes.
+        constant: subtracted from the scores of seen classes.
+        to_tensor: moves a chunk of features to where the recognizer is.
+    """
     of_seen = decide(recognizer, tests.seen_features, tests.seen_labels, seen, unseen, to_tensor=to_tensor)
     of_unseen = decide(recognizer, tests.unseen_features, tests.unseen_labels, seen, unseen, to_tensor=to_tensor)
     return measure(of_seen, of_unseen, len(seen) + len(unseen), constant)

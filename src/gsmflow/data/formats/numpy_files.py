@@ -11,19 +11,29 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
-from .dataset import Provenance, ZeroShotDataset
+from ...errors import InputError
+from ..dataset import Provenance, ZeroShotDataset
+from .base import Format
 
-__all__ = ["read_numpy"]
+__all__ = ["NUMPY", "read_numpy"]
 
 ARRAYS = ("features", "labels", "semantics", "trainval", "test_seen", "test_unseen")
 
 
-def read_numpy(folder: Path, *, name: str | None = None, allow_overlap: bool = False) -> ZeroShotDataset:
+def read_numpy(
+    folder: Path,
+    *,
+    features: str | None = None,
+    semantics: str | None = None,
+    name: str | None = None,
+    allow_overlap: bool = False,
+) -> ZeroShotDataset:
     """Read one data set.
 
     Args:
         folder: holds the files.
+        features: there is one set.
+        semantics: there is one set.
         name: of the data set; default the folder's.
         allow_overlap: accept samples in two splits.
 
@@ -39,7 +49,13 @@ def read_numpy(folder: Path, *, name: str | None = None, allow_overlap: bool = F
         name or folder.name,
         **arrays,
         class_names=names,
-        provenance=Provenance("numpy", "features", "semantics", tuple(f"{key}.npy" for key in ARRAYS)),
+        provenance=Provenance(
+            "numpy",
+            "features",
+            "semantics",
+            tuple(f"{key}.npy" for key in ARRAYS),
+            folder=str(folder.absolute()),
+        ),
         allow_overlap=allow_overlap,
     )
 
@@ -56,3 +72,16 @@ def read_array(path: Path, *, mapped: bool) -> np.ndarray:
             f"{path} is not a readable .npy file ({reason}); it has {path.stat().st_size:,} bytes and may be cut off: "
             "write it again with numpy.save."
         ) from error
+
+
+def holds_numpy(folder: Path) -> bool:
+    """Whether there are features."""
+    return (folder / "features.npy").exists()
+
+
+def write_numpy(dataset: ZeroShotDataset, folder: Path) -> None:
+    """Write one ``.npy`` file an array."""
+    raise NotImplementedError
+
+
+NUMPY = Format("numpy", "features.npy with its companions", holds_numpy, read_numpy, write_numpy)

@@ -11,20 +11,30 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
-from .dataset import Provenance, ZeroShotDataset
+from ...errors import InputError
+from ..dataset import Provenance, ZeroShotDataset
+from .base import Format
 from .mat import indices, matrix, read_mat
 
-__all__ = ["read_packed"]
+__all__ = ["PACKED", "read_packed"]
 
 PARTS = ("train_fea", "test_seen_fea", "test_unseen_fea")
 
 
-def read_packed(folder: Path, *, name: str | None = None, allow_overlap: bool = False) -> ZeroShotDataset:
+def read_packed(
+    folder: Path,
+    *,
+    features: str | None = None,
+    semantics: str | None = None,
+    name: str | None = None,
+    allow_overlap: bool = False,
+) -> ZeroShotDataset:
     """Read one data set; class k is named ``class k`` after its id in the file.
 
     Args:
         folder: holds ``data.mat`` and ``label.mat``.
+        features: there is one set.
+        semantics: there is one set.
         name: of the data set; default the folder's.
         allow_overlap: accept samples in two splits.
 
@@ -57,7 +67,9 @@ def read_packed(folder: Path, *, name: str | None = None, allow_overlap: bool = 
         trainval,
         test_seen,
         test_unseen,
-        Provenance("packed", "packed", "packed", ("data.mat", "label.mat")),
+        Provenance(
+            "packed", "packed", "packed", ("data.mat", "label.mat"), folder=str(folder.absolute()), counted_from=1
+        ),
         allow_overlap,
     )
 
@@ -94,3 +106,16 @@ def class_ids(
                 "rows; they must agree."
             )
     return seen, unseen
+
+
+def holds_packed(folder: Path) -> bool:
+    """Whether both files are there."""
+    return (folder / "data.mat").exists() and (folder / "label.mat").exists()
+
+
+def write_packed(dataset: ZeroShotDataset, folder: Path) -> None:
+    """Write ``data.mat`` and ``label.mat``."""
+    raise NotImplementedError
+
+
+PACKED = Format("packed", "data.mat with label.mat", holds_packed, read_packed, write_packed)

@@ -6,39 +6,37 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .evaluation.replicates import Paired, Summary, paired, summarize
-from .runs import versions
+from ..evaluation.replicates import Paired, Summary, paired, summarize
+from ..runs import versions
+from ..selection import PROTOCOLS
+from .cells import Finished
 
 __all__ = ["comparison_page", "grouped", "markdown", "method_rows", "paired_rows", "protocol_rows"]
 
-Record = dict[str, Any]
 Row = list[str]
 FIGURES = ("T1", "U", "S", "H", "H_raw", "AUSUC")
-BY_PROTOCOL = {
-    "validated": "validated: chosen on pseudo-unseen classes, test sets read once",
-    "published": "published: selected on test",
-}
 
 
-def grouped(records: Sequence[Record], protocol: str) -> dict[str, list[Record]]:
+def grouped(records: Sequence[Finished], protocol: str) -> dict[str, list[Finished]]:
     """The records of one protocol by method, in the order in which they were planned.
 
     A method that was run with several recognizers is named with each.
     """
     asked: dict[str, set[str]] = {}
     for record in records:
-        asked.setdefault(record["generator"], set()).add(record["asked"])
-    groups: dict[str, list[Record]] = {}
+        asked.setdefault(record.method, set()).add(record.asked)
+    groups: dict[str, list[Finished]] = {}
     for record in records:
-        method = record["generator"]
-        name = f"{method} ({record['asked']})" if len(asked[method]) > 1 else method
-        if record["protocol"] == protocol:
+        name = f"{record.method} ({record.asked})" if len(asked[record.method]) > 1 else record.method
+        if record.protocol == protocol:
             groups.setdefault(name, []).append(record)
     return groups
 
 
 def mean_sd(found: Summary) -> str:
-    """Mean ± standard deviation, to one decimal."""
+    """Mean ± standard deviation, to one decimal; a dash where nothing was measured."""
+    if math.isnan(found.mean):
+        return "-"
     return f"{found.mean:.1f}" if math.isnan(found.sd) else f"{found.mean:.1f}±{found.sd:.1f}"
 
 
@@ -47,18 +45,18 @@ def interval(found: Summary) -> str:
     return "" if math.isnan(found.low) else f"{found.low:.1f} to {found.high:.1f}"
 
 
-def method_rows(records: Sequence[Record], protocol: str) -> tuple[Row, list[Row]]:
+def method_rows(records: Sequence[Finished], protocol: str) -> tuple[Row, list[Row]]:
     """A row a method: mean ± standard deviation of each figure over seeds, the interval of H, seconds a cell."""
     rows = []
     for name, group in grouped(records, protocol).items():
-        found = {figure: summarize([record[figure] for record in group]) for figure in FIGURES}
-        seconds = sorted(record["seconds"] for record in group)[len(group) // 2]
+        found = {figure: summarize([getattr(record, figure) for record in group]) for figure in FIGURES}
+        seconds = sorted(record.seconds for record in group)[len(group) // 2]
         figures = [mean_sd(found[figure]) for figure in FIGURES]
         rows.append([name, *figures, interval(found["H"]), str(len(group)), f"{seconds:.0f}"])
     return ["method", *FIGURES, "95 % of H", "seeds", "s"], rows
 
 
-def paired_rows(records: Sequence[Record], protocol: str) -> tuple[Row, list[Row]]:
+def paired_rows(records: Sequence[Finished], protocol: str) -> tuple[Row, list[Row]]:
     """Each method less the first, over the same seeds, and on validation over the same seeds and folds."""
     groups = grouped(records, protocol)
     first = next(iter(groups), "")
@@ -75,7 +73,7 @@ def paired_rows(records: Sequence[Record], protocol: str) -> tuple[Row, list[Row
     return header, rows
 
 
-def protocol_rows(records: Sequence[Record]) -> tuple[Row, list[Row]]:
+def protocol_rows(records: Sequence[Finished]) -> tuple[Row, list[Row]]:
     """What choosing on the test sets seems to give: each method's published less its validated figures."""
     honest = grouped(records, "validated")
     rows = [
@@ -86,18 +84,18 @@ def protocol_rows(records: Sequence[Record]) -> tuple[Row, list[Row]]:
     return ["selected on test less validated", "T1", "H", "H_raw"], rows
 
 
-def by_seed(record: Record, name: str) -> dict[Any, float]:
+def by_seed(record: Finished, name: str) -> dict[Any, float]:
     """One figure of a record by its seed."""
-    return {record["seed"]: record[name]}
+    return {record.seed: getattr(record, name)}
 
 
-def by_fold(record: Record, name: str) -> dict[Any, float]:
+def by_fold(record: Finished, name: str) -> dict[Any, float]:
     """H on each validation fold of a record, by seed and fold."""
-    return {(record["seed"], fold): h for fold, h in record["chosen"]["validation_H_by_fold"].items()}
+    return {(record.seed, fold): h for fold, h in record.chosen["validation_H_by_fold"].items()}
 
 
 def pairs(
-    one: Sequence[Record], other: Sequence[Record], name: str, by: Callable[[Record, str], dict[Any, float]]
+    one: Sequence[Finished], other: Sequence[Finished], name: str, by: Callable[[Finished, str], dict[Any, float]]
 ) -> Paired | None:
     """One group less the other in one figure, pair by pair."""
     a, b = ({key: value for record in group for key, value in by(record, name).items()} for group in (one, other))
@@ -118,20 +116,20 @@ def markdown(header: Row, rows: list[Row]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def comparison_page(records: Sequence[Record]) -> str:
+def comparison_page(records: Sequence[Finished]) -> str:
     """All tables of a comparison as one page of Markdown."""
     if not records:
         return "No cell is finished.\n"
     first = records[0]
     parts = [
-        f"# {first['dataset']} ({first['features']}, {first['semantics']})",
+        f"# {first.dataset} ({first.features}, {first.semantics})",
         "Mean ± standard deviation over seeds, in percent; intervals are bootstrap intervals of the mean.",
     ]
-    for protocol, title in BY_PROTOCOL.items():
-        header, rows = method_rows(records, protocol)
+    for protocol in PROTOCOLS.values():
+        header, rows = method_rows(records, protocol.name)
         if rows:
-            parts += [f"## {title}", markdown(header, rows)]
-            header, rows = paired_rows(records, protocol)
+            parts += [f"## {protocol.title}", markdown(header, rows)]
+            header, rows = paired_rows(records, protocol.name)
             parts += [markdown(header, rows)] if rows else []
     header, rows = protocol_rows(records)
     if rows:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
-from .dataset import Provenance, ZeroShotDataset
+from ...errors import InputError
+from ..dataset import Provenance, ZeroShotDataset
+from .base import Format
 from .mat import indices, matrix, names, read_mat
 
-__all__ = ["read_xlsa17"]
+__all__ = ["XLSA17", "read_xlsa17"]
 
 SUFFIX = "_splits.mat"
 
@@ -73,6 +74,8 @@ def read_xlsa17(
             semantics,
             (features_path.name, splits_path.name),
             (*features_notes, *semantics_notes, *layout_notes),
+            str(folder.absolute()),
+            counted_from=1,
         ),
         allow_overlap,
     )
@@ -100,3 +103,18 @@ def choose(asked: str | None, default: str, there: list[str], what: str, folder:
         return there[0], [f"{what} {there[0]!r} are the only ones there; the default {default!r} is absent"]
     found = f"there are {', '.join(there)}: choose with --{what}" if there else f"there are none: add {what}"
     raise InputError(f"{folder} holds no {what} {name!r}; {found}.")
+
+
+def holds_xlsa17(folder: Path) -> bool:
+    """Whether there are splits, and features beside them."""
+    return any(folder.glob(f"*{SUFFIX}")) and any(not path.name.endswith(SUFFIX) for path in folder.glob("*.mat"))
+
+
+def write_xlsa17(dataset: ZeroShotDataset, folder: Path) -> None:
+    """Write ``<features>.mat`` and ``<semantics>_splits.mat``."""
+    raise NotImplementedError
+
+
+XLSA17 = Format(
+    "xlsa17", "<features>.mat with <semantics>_splits.mat", holds_xlsa17, read_xlsa17, write_xlsa17, several=True
+)

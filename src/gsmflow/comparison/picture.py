@@ -1,0 +1,74 @@
+"""The picture of a comparison."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from itertools import product
+
+from matplotlib.figure import Figure
+
+from ..drawing import COLOURS, draw_curve, draw_plane
+from ..evaluation.metrics import Curve
+from ..evaluation.replicates import summarize
+from ..selection import PROTOCOLS
+from .cells import Finished
+from .tables import grouped
+
+__all__ = ["draw_comparison"]
+
+FILLED = ("full", "none", "left")
+
+
+def draw_comparison(records: Sequence[Finished], curves: Mapping[str, Curve]) -> bytes:
+    """H of each method with its interval, and the seen-unseen curve of each with its operating point, as PNG.
+
+    Args:
+        records: the cells of a comparison.
+        curves: the seen-unseen curve of each cell by its ``run``; those of one seed are drawn.
+    """
+    groups = {protocol: grouped(records, protocol) for protocol in PROTOCOLS}
+    protocols = [protocol for protocol, group in groups.items() if group]
+    names = list(dict.fromkeys(name for protocol in protocols for name in groups[protocol]))
+
+    height = max(4.5, 1.2 + 0.35 * len(names) * len(protocols))
+    figure = Figure(figsize=(12, height), layout="constrained", dpi=120)
+    bars, plane = figure.subplots(1, 2)
+    for protocol, place in product(protocols, range(len(names))):
+        group = groups[protocol].get(names[place])
+        if not group:
+            continue
+        colour, filled = COLOURS[place % len(COLOURS)], FILLED[list(PROTOCOLS).index(protocol) % len(FILLED)]
+        y = place + 0.2 * (2 * protocols.index(protocol) - len(protocols) + 1)
+        values = [record.H for record in group]
+        found = summarize(values)
+        if len(values) > 1:
+            bars.plot([found.low, found.high], [y, y], color=colour, linewidth=3, alpha=0.5)
+        bars.plot(values, [y] * len(values), "|", color=colour, markersize=7, alpha=0.8)
+        bars.plot(found.mean, y, PROTOCOLS[protocol].mark, color=colour, fillstyle=filled)
+        bars.annotate(f"{found.mean:.1f}", (found.mean, y), (0, 5), textcoords="offset points", ha="center", size=8)
+        if protocol == protocols[0]:
+            first = min(group, key=lambda record: record.seed)
+            draw_curve(plane, curves[first.run], (first.U, first.S), place=place, label=names[place])
+
+    bars.set_yticks(range(len(names)), names)
+    bars.invert_yaxis()
+    bars.set_xlabel("H (%), mean with 95 % bootstrap interval; ticks are seeds")
+    for protocol in protocols:
+        filled = FILLED[list(PROTOCOLS).index(protocol) % len(FILLED)]
+        label = f"selected on {PROTOCOLS[protocol].selected_on}"
+        bars.plot([], [], PROTOCOLS[protocol].mark, color="#333333", fillstyle=filled, label=label)
+    bars.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(protocols), fontsize=9, frameon=False)
+    draw_plane(plane)
+    seed = min(record.seed for record in records)
+    plane.set_title(f"Seen-unseen curves of seed {seed}; ● is the operating point ({protocols[0]})", fontsize=10)
+    plane.legend(loc="lower left", fontsize=8, frameon=False)
+    for axes in (bars, plane):
+        axes.spines[["top", "right"]].set_visible(False)
+    bars.grid(axis="x", color="#eeeeee")
+    bars.set_axisbelow(True)
+    first = records[0]
+    figure.suptitle(f"{first.dataset} ({first.features}, {first.semantics})")
+    png = io.BytesIO()
+    figure.savefig(png, format="png", metadata={"Software": None})
+    return png.getvalue()

@@ -1,0 +1,105 @@
+"""Writing and reading files: atomically, in formats that run no code."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["as_csv", "as_json", "read_json", "read_tensors", "save_tensors", "write_atomically"]
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write under a temporary name in the same folder and rename, so that no reader meets half a file.
+
+    Raises:
+        InputError: if it cannot be written; what was there before is still there.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"Could not write {path}: {error.strerror}; make room or choose another place.") from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def as_json(value: Any, indent: int | None = None) -> bytes:
+    """Plain JSON; NaN, which JSON does not know, becomes null."""
+    import numpy as np
+
+    def plain(item: Any) -> Any:
+        if isinstance(item, Mapping):
+            return {key: plain(entry) for key, entry in item.items()}
+        if isinstance(item, list | tuple | np.ndarray):
+            return [plain(entry) for entry in item]
+        if isinstance(item, np.generic):
+            item = item.item()
+        return None if isinstance(item, float) and not math.isfinite(item) else item
+
+    return json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The keys and values of a JSON file.
+
+    Raises:
+        InputError: if it holds anything else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not readable JSON: {error}.") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} must hold keys and values; it holds {type(content).__name__}.")
+    return content
+
+
+def as_csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> bytes:
+    """A table as text."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str] | None = None) -> None:
+    """Write tensors, with texts about them, as safetensors, atomically."""
+    from safetensors.torch import save
+
+    content = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, save(content, dict(about or {})))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a safetensors file, and the texts about them.
+
+    Raises:
+        InputError: if it is missing or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise InputError(f"The file {path} does not exist.")
+    try:
+        with safe_open(path, "pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} is not a readable safetensors file ({error}); is it truncated?") from error

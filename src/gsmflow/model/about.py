@@ -1,0 +1,97 @@
+"""What a model says of itself, and its file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from ..data import Provenance, TrainingSet
+from ..errors import InputError
+from ..files import read_tensors, save_tensors
+from ..overrides import plain, validate
+from ..settings import Settings
+
+__all__ = ["About", "read_model", "write_model"]
+
+FORMAT = 1
+"""Of the model file. It grows by one when a file can no longer be read by the version before."""
+
+
+@dataclass(frozen=True)
+class About:
+    """All that a model file says beside its tensors.
+
+    Attributes:
+        class_names: K names, in the order of ids.
+        semantic_names: S names; empty where they have none.
+        settings: those of the final model: what was chosen stands in them alone.
+        recognizer: kind of the recognizer.
+        constant: calibration constant.
+        dataset: name of the data set it was trained on.
+        provenance: where that came from.
+        fingerprint: SHA-256 of that data set.
+        protocol: by which it was chosen.
+        selected_on: on which samples.
+        encoder: what made the features out of images, where it is known.
+        text_encoder: what made the semantics out of words, where it is known.
+        version: of gsmflow.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    class_names: tuple[str, ...]
+    settings: Settings
+    recognizer: str
+    constant: float = 0.0
+    semantic_names: tuple[str, ...] = ()
+    dataset: str = ""
+    provenance: Provenance | None = None
+    fingerprint: str = ""
+    protocol: str = ""
+    selected_on: str = ""
+    encoder: dict[str, Any] | None = None
+    text_encoder: dict[str, Any] | None = None
+    version: str = metadata.version("gsmflow")
+
+    @classmethod
+    def of(cls, training: TrainingSet, settings: Settings, recognizer: str) -> About:
+        """What can be said of a model that was fitted to a training set."""
+        return cls(training.class_names, settings, recognizer, semantic_names=training.semantic_names)
+
+
+def write_model(path: Path, tensors: Mapping[str, Tensor], about: About) -> None:
+    """Write a model as one safetensors file: tensors, and all about them as JSON in its metadata.
+
+    Raises:
+        InputError: if it cannot be written.
+    """
+    texts = {name: json.dumps(value, ensure_ascii=False) for name, value in plain(about).items()}
+    save_tensors(path, tensors, {"gsmflow": str(FORMAT), **texts})
+
+
+def read_model(path: Path) -> tuple[dict[str, Tensor], About]:
+    """Read what `write_model` wrote.
+
+    Raises:
+        InputError: if the file is missing, damaged, of a newer version, or no model of gsmflow.
+    """
+    tensors, texts = read_tensors(path)
+    form = texts.pop("gsmflow", None)
+    if form is None:
+        raise InputError(
+            f"{path} does not say what it is: it was written by another program, or by gsmflow 0.1, whose models "
+            "cannot be read; train again."
+        )
+    if not form.isdecimal() or int(form) > FORMAT:
+        raise InputError(f"{path} is a model file of format {form!r}, this version reads {FORMAT}: upgrade gsmflow.")
+    try:
+        content = {name: json.loads(text) for name, text in texts.items()}
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} holds damaged metadata ({error}): write it again with model.save.") from error
+    return tensors, validate(About, content, path)

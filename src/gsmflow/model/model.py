@@ -1,0 +1,377 @@
+"""A trained model as one object: scaling, generator, recognizer, calibration constant, and all that it knows of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..data import TrainingSet
+from ..errors import InputError
+from ..generators import Classes, Sampler, adopt, build_generator
+from ..recognizers import build_recognizer
+from ..scaling import Scaling
+from ..seeds import generator as seeded
+from ..settings import Settings
+from ..streams import CHUNK
+from .about import About, read_model, write_model
+from .inputs import as_rows, checked_chunks
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+    from .explain import Explanation
+
+__all__ = ["ZeroShotModel"]
+
+CHUNK_SCORES = 2**24
+"""Scores (rows x classes) held at once: beside its result, asking a model takes no more than about 0.6 GiB, whatever
+the number of rows and up to 21,841 classes."""
+
+SHOWN = (
+    *("about", "add_classes", "class_names", "class_semantics", "constant", "dim", "explain", "generate", "generator"),
+    *("is_seen", "predict", "predict_ids", "predict_proba", "recognizer", "remove_classes", "save", "scaling"),
+    *("semantic_dim", "settings", "to", "top_k"),
+)
+
+
+class ZeroShotModel(nn.Module):
+    """From raw features to named classes, seen and unseen.
+
+    Args:
+        scaling: fitted on the training samples.
+        generator: trained.
+        recognizer: fitted on the generator.
+        classes: the classes it decides among.
+        about: what it says of itself.
+
+    Attributes:
+        about: names, settings, calibration constant, provenance: all that its file says.
+
+    Example:
+        >>> import gsmflow
+        >>> model = gsmflow.train(gsmflow.load("synthetic"), "gaussian").model
+        >>> model.predict(gsmflow.load("synthetic").features[:2]).tolist()
+        ['class 1', 'class 1']
+    """
+
+    semantics: Tensor
+    seen: Tensor
+    unseen: Tensor
+
+    def __init__(
+        self,
+        scaling: Scaling,
+        generator: nn.Module,
+        recognizer: nn.Module,
+        classes: Classes,
+        about: About,
+    ):
+        super().__init__()
+        self.scaling, self.generator, self.recognizer, self.about = scaling, generator, recognizer, about
+        self.register_buffer("semantics", classes.semantics)
+        self.register_buffer("seen", classes.seen)
+        self.register_buffer("unseen", classes.unseen)
+
+    @classmethod
+    def of(
+        cls,
+        training: TrainingSet,
+        scaling: Scaling,
+        generator: nn.Module,
+        recognizer: nn.Module,
+        about: About,
+    ) -> ZeroShotModel:
+        """A model of what was fitted to a training set."""
+        return cls(scaling, generator, recognizer, Classes.of(training, scaling.offset.device), about)
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor], about: About) -> ZeroShotModel:
+        """Rebuild a model from what ``state_dict`` gave.
+
+        Raises:
+            KeyError, RuntimeError: if the tensors are not those of such a model.
+        """
+        dim = len(tensors["scaling.offset"])
+        classes = Classes(tensors["semantics"], tensors["seen"], tensors["unseen"])
+        generator = build_generator(dim, classes, about.settings)
+        recognizer = build_recognizer(about.recognizer, dim, classes, generator)
+        model = cls(Scaling(dim, about.settings.scaling), generator, recognizer, classes, about)
+        adopt(model, tensors)
+        return model.eval()
+
+    @classmethod
+    def load(cls, path: str | Path, device: str | torch.device = "cpu") -> ZeroShotModel:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: if the file is missing, damaged, of a newer version, or no model of gsmflow.
+        """
+        tensors, about = read_model(Path(path))
+        try:
+            model = cls.from_tensors(tensors, about)
+            if len(model.semantics) != len(about.class_names):
+                raise RuntimeError(f"{len(about.class_names)} class names for {len(model.semantics)} classes")
+        except (KeyError, RuntimeError, IndexError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(f"{path} is damaged: its tensors do not fit its settings ({reason}).") from error
+        return model.to(device)
+
+    def save(self, path: str | Path) -> None:
+        """Write the model as **one** safetensors file that says all: it can be moved anywhere and read by `load_model`.
+
+        Raises:
+            InputError: if it cannot be written.
+        """
+        write_model(Path(path), self.state_dict(), self.about)
+
+    @property
+    def settings(self) -> Settings:
+        """Settings of the final model: what was chosen stands in them alone."""
+        return self.about.settings
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """K names, in the order of ids."""
+        return self.about.class_names
+
+    @property
+    def class_semantics(self) -> Float[np.ndarray, "k s"]:
+        """The semantics of each class, a row a class."""
+        return self.semantics.cpu().numpy()
+
+    @property
+    def is_seen(self) -> np.ndarray:
+        """Whether each class had training features: K booleans."""
+        return np.isin(np.arange(len(self.class_names)), self.seen.cpu().numpy())
+
+    @property
+    def dim(self) -> int:
+        """D, the dimension of the features."""
+        return len(self.scaling.offset)
+
+    @property
+    def semantic_dim(self) -> int:
+        """S, the dimension of the semantics."""
+        return self.semantics.shape[1]
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.seen.device
+
+    @property
+    def constant(self) -> float:
+        """Calibration constant, which is subtracted from the scores of seen classes."""
+        return self.about.constant
+
+    @constant.setter
+    def constant(self, value: float) -> None:
+        self.about = replace(self.about, constant=float(value))
+
+    def view(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n v"]:
+        """What the recognizer looks at: scaled features, or what is left of them where few directions matter."""
+        return self.recognizer.view(self.scaling(x))
+
+    def scores(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
+        """Scores over all classes, without the calibration constant."""
+        return self.recognizer.scores(self.recognizer.widen(self.view(x)))
+
+    def unseen_scores(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n ku"] | None:
+        """Scores over the unseen classes alone; None where `scores` has them."""
+        return self.recognizer.unseen_scores(self.view(x))
+
+    def tensor(self, features: Any) -> Tensor:
+        """Features as a float32 tensor where the model is."""
+        return torch.tensor(np.asarray(features, np.float32), device=self.device)
+
+    @torch.no_grad()
+    def calibrated(self, features: Any) -> Iterator[Float[Tensor, "n k"]]:
+        """Scores less the constant of seen classes, a bounded number of rows at a time, in double precision."""
+        rows = as_rows(features, self.dim)
+        self.eval()
+        for x in checked_chunks(rows, max(1, min(CHUNK, CHUNK_SCORES // len(self.semantics))), self.device):
+            scores = self.scores(x)
+            scores = (scores.cpu() if scores.device.type == "mps" else scores).double()  # MPS has no double precision
+            scores[:, self.seen.to(scores.device)] -= self.constant
+            yield scores
+
+    def predict_ids(self, features: Float[np.ndarray, "n d"]) -> Int[np.ndarray, " n"]:
+        """Decide the class id of each feature vector, among all classes.
+
+        Args:
+            features: array, list, tensor, ``(n, D)`` or one row.
+
+        Raises:
+            InputError: if they are not finite numbers, or of another dimension than the model was trained on.
+        """
+        parts = [scores.argmax(1).cpu().numpy() for scores in self.calibrated(features)]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+    def predict(self, features: Float[np.ndarray, "n d"]) -> np.ndarray:
+        """Decide the class of each feature vector: n names. See `predict_ids`."""
+        return np.array(self.class_names, dtype=object)[self.predict_ids(features)].astype(str)
+
+    def predict_proba(self, features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
+        """Probability of each class, calibrated as the constant says: the softmax of the calibrated scores.
+
+        The result alone takes 4 n K bytes; `top_k` does without. Raises as `predict_ids` does.
+        """
+        parts = [scores.softmax(1).float().cpu().numpy() for scores in self.calibrated(features)]
+        return np.concatenate(parts) if parts else np.empty((0, len(self.class_names)), np.float32)
+
+    def top_k(self, features: Float[np.ndarray, "n d"], k: int = 5) -> tuple[np.ndarray, Float[np.ndarray, "n k"]]:
+        """The ``k`` most probable classes of each feature vector.
+
+        Returns:
+            ``(n, k)`` names and ``(n, k)`` probabilities, the most probable first.
+
+        Raises:
+            InputError: if there are not so many classes; else as `predict_ids` does.
+        """
+        if not 1 <= k <= len(self.class_names):
+            raise InputError(f"k must be from 1 to the number of classes, {len(self.class_names)}; found {k}.")
+        names, probabilities = np.array(self.class_names, dtype=object), []
+        ids = []
+        for scores in self.calibrated(features):
+            best = scores.softmax(1).topk(k)
+            ids.append(best.indices.cpu().numpy())
+            probabilities.append(best.values.float().cpu().numpy())
+        if not ids:
+            return np.empty((0, k), dtype=str), np.empty((0, k), np.float32)
+        return names[np.concatenate(ids)].astype(str), np.concatenate(probabilities)
+
+    @torch.no_grad()
+    def generate(
+        self, classes: Sequence[str] | Sequence[int] | Int[np.ndarray, " n"], *, rng: torch.Generator | None = None
+    ) -> Float[np.ndarray, "n d"]:
+        """Generate one raw feature vector for each class name or id.
+
+        Args:
+            classes: n names or ids; the same one may come many times.
+            rng: source of the noise, on the model's device; by default the same noise each time.
+
+        Raises:
+            InputError: if the model generates nothing, or there is no such class.
+        """
+        if not isinstance(self.generator, Sampler):
+            raise InputError(f"The generator {self.settings.generator!r} generates no features.")
+        ids = torch.as_tensor(self.ids(classes), device=self.device)
+        rng = seeded(self.device, 0, "generate") if rng is None else rng
+        return self.scaling.inverse(self.generator.sample(ids, rng=rng)).cpu().numpy()
+
+    def explain(self, features: Float[np.ndarray, "n d"], *, most: int = 5) -> list[Explanation]:
+        """Why each feature vector is taken for its class: the nearest classes, and which semantics speak for and against.
+
+        See `gsmflow.model.Explanation`.
+        """
+        from .explain import explain
+
+        return explain(self, features, most)
+
+    def ids(self, classes: Any) -> Int[np.ndarray, " n"]:
+        """The ids of classes given by name or id.
+
+        Raises:
+            InputError: if there is no such class.
+        """
+        asked = np.atleast_1d(np.asarray(classes, dtype=object if len(np.shape(classes)) else None)).ravel()
+        known = {name: k for k, name in enumerate(self.class_names)}
+        found = []
+        for one in asked.tolist():
+            if isinstance(one, str) and one in known:
+                found.append(known[one])
+            elif isinstance(one, int | np.integer) and not isinstance(one, bool) and 0 <= one < len(known):
+                found.append(int(one))
+            else:
+                raise InputError(
+                    f"There is no class {one!r} in this model: give names, such as {self.class_names[0]!r}, or ids from "
+                    f"0 to {len(known) - 1}."
+                )
+        return np.array(found, np.int64)
+
+    def add_classes(self, classes: Mapping[str, Sequence[float] | Float[np.ndarray, " s"]]) -> None:
+        """Let the model know classes that it was not trained with, without training it again.
+
+        Args:
+            classes: semantics of each, by name, as the model's own classes have them: S numbers.
+
+        Example:
+            >>> import gsmflow
+            >>> model = gsmflow.train(gsmflow.load("synthetic"), "gaussian").model
+            >>> model.add_classes({"okapi": model.class_semantics[:2].mean(0)})
+            >>> model.class_names[-1]
+            'okapi'
+
+        Raises:
+            InputError: if a class is known already, its semantics are no S finite numbers, or the recognizer has to be
+                fitted again for it. The model is as it was before.
+        """
+        if not classes:
+            return
+        for name in classes:
+            if not isinstance(name, str) or not name.strip():
+                raise InputError(f"A class needs a name that is a text; found {name!r}.")
+            if name in self.class_names:
+                raise InputError(f"The model knows a class {name!r} already: choose another name, or remove that first.")
+        rows = np.concatenate([self.checked_semantics(name, vector) for name, vector in classes.items()])
+        added = torch.as_tensor(rows, device=self.device)
+        self.recognizer.extend(len(added))
+        self.generator.extend(added)
+        count = len(self.semantics)
+        self.semantics = torch.cat([self.semantics, added])
+        self.unseen = torch.cat([self.unseen, torch.arange(count, len(self.semantics), device=self.device)])
+        self.about = replace(self.about, class_names=(*self.class_names, *classes))
+
+    def checked_semantics(self, name: str, vector: Any) -> Float[np.ndarray, "1 s"]:
+        """One row of semantics.
+
+        Raises:
+            InputError: if it is no row of S finite numbers, or the same number throughout.
+        """
+        try:
+            row = np.asarray(vector, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"The semantics of {name!r} must be {self.semantic_dim} numbers: {error}.") from error
+        if row.shape != (self.semantic_dim,) or not np.isfinite(row).all():
+            raise InputError(
+                f"The semantics of {name!r} must be {self.semantic_dim} finite numbers, as those of the other classes "
+                f"are; found shape {row.shape}{'' if np.isfinite(row).all() else ' with NaN or infinite values'}."
+            )
+        if self.semantic_dim > 1 and row.min() == row.max():
+            raise InputError(f"The semantics of {name!r} are {row[0]:g} in every entry: give it a description.")
+        return row[None]
+
+    def remove_classes(self, classes: Sequence[str]) -> None:
+        """Let the model forget classes, seen or unseen; ids are counted anew.
+
+        Raises:
+            InputError: if there is no such class, or none would be left. The model is as it was before.
+        """
+        gone = self.ids([classes] if isinstance(classes, str) else list(classes))
+        kept = np.setdiff1d(np.arange(len(self.class_names)), gone)
+        if not len(kept):
+            raise InputError("A model needs at least one class: these are all that it has.")
+        keep = torch.as_tensor(kept, device=self.device)
+        self.recognizer.keep(keep, self.unseen)
+        self.generator.keep(keep)
+        self.semantics = self.semantics[keep]
+        self.seen, self.unseen = (torch.isin(keep, ids).nonzero()[:, 0] for ids in (self.seen, self.unseen))
+        self.about = replace(self.about, class_names=tuple(self.class_names[k] for k in kept))
+
+    def __dir__(self) -> list[str]:
+        return list(SHOWN)
+
+    def __repr__(self) -> str:
+        a = self.about
+        return (
+            f"ZeroShotModel({len(self.seen)} seen and {len(self.unseen)} unseen classes"
+            f"{f' of {a.dataset}' if a.dataset else ''}, features of {self.dim} dimensions, semantics of "
+            f"{self.semantic_dim}, generator {a.settings.generator}, recognizer {a.recognizer}, calibration constant "
+            f"{self.constant:.4g})"
+        )

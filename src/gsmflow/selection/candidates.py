@@ -1,0 +1,200 @@
+"""What was judged, and which candidate wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..evaluation.metrics import Curve, Metrics, best_constant
+
+__all__ = ["Choice", "Chosen", "Judged", "Ranked", "Stage", "choose", "curves_as_tensor", "rank", "with_curves"]
+
+Choice = Mapping[str, Any]
+"""A candidate in its generator's own words: ``{"epoch": 3.0}``, or the constants of a closed form."""
+Stage = Literal["closed form", "fold", "final"]
+"""Whether a candidate is of the closed form that a flow will stand on, a candidate proper on a fold of pseudo-unseen
+classes, or one of the final training, judged on the test sets."""
+
+CURVE_POINTS = 64
+"""Points of the seen-unseen curve that are kept of each candidate."""
+DECIMALS = 6
+FIGURES = ("T1", "U", "S", "H", "AUSUC")
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """One candidate, recognised with in one way, on one pair of test sets.
+
+    Attributes:
+        stage: what the candidate is one of.
+        candidate: its place among those of its generator: candidates of several folds with one place are one.
+        choice: what it is.
+        recognizer: kind of the recognizer.
+        T1: in percent, as U, S, H, without a calibration constant, and AUSUC.
+        grid: the point of the grid that it was made with, by dotted key.
+        fold: number of the fold, counted from 0; None in the stage ``final``.
+        recognizer_epoch: epochs of the recognizer, counted from 1, where each was judged.
+        curve: U and S at every constant; None where no constant will be chosen.
+    """
+
+    stage: Stage
+    candidate: int
+    choice: Choice
+    recognizer: str
+    T1: float
+    U: float
+    S: float
+    H: float
+    AUSUC: float
+    grid: Mapping[str, str] = field(default_factory=dict)
+    fold: int | None = None
+    recognizer_epoch: int | None = None
+    curve: Curve | None = None
+
+    @classmethod
+    def of(cls, metrics: Metrics, *, keep_curve: bool, **what: Any) -> Judged:
+        """A candidate with its figures, rounded as files hold them.
+
+        Args:
+            metrics: what it reached.
+            keep_curve: whether a calibration constant will be chosen.
+            what: all other attributes.
+        """
+        curve = metrics.curve.thin(CURVE_POINTS).rounded() if keep_curve else None
+        return cls(**{name: round(getattr(metrics, name), DECIMALS) for name in FIGURES}, curve=curve, **what)
+
+    @property
+    def best_h(self) -> float:
+        """H in percent at the best constant of its own curve; without a curve, without a constant."""
+        return best_constant([self.curve])[1] if self.curve else self.H
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What is the same for one candidate on all folds."""
+        return (self.candidate, self.recognizer, *self.grid.items())
+
+    def to_json(self) -> dict[str, Any]:
+        """As a line of history holds it: all but the curve, and but what is empty."""
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "curve"}
+        return {name: value for name, value in values.items() if value is not None and value != {}}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Judged:
+        """What `to_json` gave, without the curve.
+
+        Raises:
+            ValueError: if it is something else.
+        """
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(cls, config={"arbitrary_types_allowed": True}).validate_python(content)
+
+
+def curves_as_tensor(judged: Sequence[Judged]) -> Tensor:
+    """The curves of candidates, ``(n, 3, CURVE_POINTS)`` float64, short ones filled up with NaN."""
+    table = np.full((len(judged), 3, CURVE_POINTS), np.nan)
+    for place, one in enumerate(judged):
+        if one.curve:
+            table[place, :, : len(one.curve.constants)] = one.curve.constants, one.curve.unseen, one.curve.seen
+    return torch.from_numpy(table)
+
+
+def with_curves(judged: Sequence[Judged], table: Tensor) -> list[Judged]:
+    """Candidates with the curves that `curves_as_tensor` made of them."""
+    rows = (row[:, ~np.isnan(row[0])] for row in table.numpy())
+    return [replace(one, curve=Curve(*row)) for one, row in zip(judged, rows, strict=True)]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The candidate that won, and the figure that it won by.
+
+    Attributes:
+        choice: what it is.
+        recognizer: kind of the recognizer.
+        constant: calibration constant.
+        grid: the chosen point of the grid, by dotted key.
+        closed_form: constants of the closed form that the flow stands on, where it was chosen first.
+        recognizer_epoch: of the recognizer, where it was chosen.
+        validation_H: mean over folds of H at the constant, in percent.
+        validation_H_by_fold: by number of the fold.
+        test_H: H on the test sets, where they chose.
+    """
+
+    choice: Choice
+    recognizer: str
+    constant: float = 0.0
+    grid: Mapping[str, str] = field(default_factory=dict)
+    closed_form: Choice | None = None
+    recognizer_epoch: int | None = None
+    validation_H: float | None = None
+    validation_H_by_fold: Mapping[str, float] | None = None
+    test_H: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As ``metrics.json`` holds it: all that is known."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    def __str__(self) -> str:
+        words = {**(self.closed_form or {}), **self.choice, **self.grid, "by": self.recognizer}
+        spelled = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in words.items()}
+        return ", ".join(f"{name} {value}" for name, value in spelled.items())
+
+
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """One candidate over all folds.
+
+    Attributes:
+        folds: what was found on each.
+        constant: the calibration constant that is best for the mean over folds.
+        h: mean over folds of H at it, in percent.
+        by_fold: H at it on each.
+    """
+
+    folds: tuple[Judged, ...]
+    constant: float
+    h: float
+    by_fold: tuple[float, ...]
+
+
+def rank(judged: Iterable[Judged]) -> list[Ranked]:
+    """Every candidate, in the order in which they were judged first.
+
+    Args:
+        judged: with curves; one entry for each candidate and fold.
+    """
+    candidates: dict[tuple[Any, ...], list[Judged]] = {}
+    for one in judged:
+        candidates.setdefault(one.key, []).append(one)
+    ranked = []
+    for folds in candidates.values():
+        curves = [one.curve for one in folds if one.curve]
+        constant, h = best_constant(curves)
+        ranked.append(Ranked(tuple(folds), constant, h, tuple(float(c.harmonic_at(constant)) for c in curves)))
+    return ranked
+
+
+def choose(ranked: Sequence[Ranked]) -> Chosen:
+    """The candidate, recognizer, grid point and calibration constant of greatest mean H over the folds.
+
+    Of equals the first wins.
+    """
+    best = max(ranked, key=lambda one: one.h)
+    first, choice = best.folds[0], best.folds[0].choice
+    if "epoch" in choice:  # folds of unequal size stop at slightly unequal shares of an epoch
+        choice = {"epoch": sum(one.choice["epoch"] for one in best.folds) / len(best.folds)}
+    by_fold = {str(one.fold): h for one, h in zip(best.folds, best.by_fold, strict=True)}
+    return Chosen(
+        choice,
+        first.recognizer,
+        best.constant,
+        dict(first.grid),
+        validation_H=best.h,
+        validation_H_by_fold=by_fold,
+    )
