@@ -18,7 +18,7 @@ from tests.tiny import GAUSSIAN, TINY, problem
 
 CPU = torch.device("cpu")
 OTHERS = [
-    replace(GAUSSIAN, generator="residual-flow", scaling="l2", training=TINY.training),
+    replace(GAUSSIAN, generator="linear-flow", scaling="l2", training=TINY.training),
     replace(TINY, generator="cvae", cvae=CVAESettings(hidden=8)),
     replace(GAUSSIAN, generator="eszsl", recognizer="compatibility"),
 ]

@@ -8,7 +8,7 @@ from ..settings import Settings
 from .base import Classes, Generator
 from .baselines import DAP, ESZSL, NearestPrototype
 from .cvae import CVAE
-from .flow import GSMFlow, ResidualFlow
+from .flow import GSMFlow, LinearFlow
 from .gaussian import Gaussian
 from .wgan import WGAN
 
@@ -23,13 +23,13 @@ __all__ = [
     "Gaussian",
     "Generator",
     "NearestPrototype",
-    "ResidualFlow",
+    "LinearFlow",
     "build_generator",
 ]
 
 GENERATORS: dict[str, tuple[type[nn.Module], tuple[str, ...]]] = {
     "gsmflow": (GSMFlow, ("flow",)),
-    "residual-flow": (ResidualFlow, ("gaussian", "residual")),
+    "linear-flow": (LinearFlow, ("gaussian", "linear_flow")),
     "gaussian": (Gaussian, ("gaussian",)),
     "cvae": (CVAE, ("cvae",)),
     "wgan": (WGAN, ("wgan",)),

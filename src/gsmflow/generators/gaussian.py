@@ -32,6 +32,9 @@ __all__ = ["Gaussian", "RidgeRegression", "Statistics", "kernel_features", "map_
 MOST_ROWS = 2**16
 """Rows that the principal directions are taken from: more say nothing new of a few hundred directions."""
 
+PROJECTED_ROWS = 2**10
+"""Rows that are projected in double precision at once."""
+
 MOST_LANDMARKS = 1024
 """Seen classes that a kernel is spanned by; of more, as many, evenly chosen (Nystroem)."""
 
@@ -265,15 +268,18 @@ class Gaussian(nn.Module):
     def log_outside(self, x: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         """Log-density of what lies outside of the basis: noise, the same for all classes.
 
-        In double precision: it can be so large that a float32 sum would swallow the differences between classes.
+        In double precision, and from the rejected vector itself: its length divided by a small noise is so large that
+        the difference of two float32 sums, or a float32 result, would be off by a hundred nats.
         """
         rest = len(self.mean) - self.basis.shape[1]
         if not rest:
             return x.new_zeros(len(x), dtype=torch.double)
-        centred = x - self.mean
-        lost = (centred.square().sum(1) - self.view(x).square().sum(1)).clamp(min=0)
-        noise = self.noise.double()
-        return -0.5 * (lost.double() / noise + rest * torch.log(2 * math.pi * noise))
+        mean, basis, noise = self.mean.double(), self.basis.double(), self.noise.double()
+        lost = []
+        for part in x.split(PROJECTED_ROWS):
+            centred = part.double() - mean
+            lost.append((centred - (centred @ basis) @ basis.T).square().sum(1))
+        return -0.5 * (torch.cat(lost) / noise + rest * torch.log(2 * math.pi * noise))
 
     @torch.no_grad()
     def sample(self, classes: Int[Tensor, " n"], *, rng: Rng | None = None) -> Float[Tensor, "n d"]:

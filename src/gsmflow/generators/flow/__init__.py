@@ -4,13 +4,13 @@ from .coupling import ConditionalAffineCoupling
 from .flow import ConditionalFlow
 from .gsmflow import GSMFlow
 from .positioning import RelativePositioning, find_anchors
-from .residual import ResidualFlow
+from .linear import LinearFlow
 
 __all__ = [
     "ConditionalAffineCoupling",
     "ConditionalFlow",
     "GSMFlow",
     "RelativePositioning",
-    "ResidualFlow",
+    "LinearFlow",
     "find_anchors",
 ]

@@ -9,17 +9,17 @@ import torch.nn.functional as F
 from torch import Generator as Rng
 from torch import Tensor, nn
 
-from ...settings import GaussianSettings, ResidualSettings
+from ...settings import GaussianSettings, LinearFlowSettings
 from ..base import Classes
 from ..gaussian import Gaussian
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-__all__ = ["ResidualFlow"]
+__all__ = ["LinearFlow"]
 
 
-class ResidualFlow(nn.Module):
+class LinearFlow(nn.Module):
     r"""Unseen classes behind a learnt linear map of their whitened residuals; this project's, not the paper's.
 
     With :math:`m_k` and L the mean and the Cholesky factor that the closed form gives unseen class k, and P its
@@ -45,7 +45,7 @@ class ResidualFlow(nn.Module):
         dim: int,
         classes: Classes,
         gaussian: GaussianSettings = GaussianSettings(),  # noqa: B008
-        settings: ResidualSettings = ResidualSettings(),  # noqa: B008
+        settings: LinearFlowSettings = LinearFlowSettings(),  # noqa: B008
     ):
         super().__init__()
         self.settings = settings
