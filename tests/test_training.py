@@ -12,7 +12,7 @@ from torch import nn
 from gsmflow.generators import Classes, GSMFlow
 from gsmflow.seeds import derive, generator
 from gsmflow.settings import FlowSettings, TrainingSettings
-from gsmflow.training import build_optimizer, has_bfloat16, steps_per_epoch, train
+from gsmflow.training import build_optimizer, has_bfloat16, minimize, steps_per_epoch
 
 SETTINGS = TrainingSettings(batch=8, lr=3e-3, weight_decay=1e-3, lr_step=1, lr_gamma=0.5)
 FLOW = FlowSettings(blocks=3, hidden=24, position_dim=10, prototype=3.0, pi=0.1)
@@ -32,7 +32,7 @@ def run(steps: int, seed: int = 7, settings: TrainingSettings = SETTINGS) -> tup
     """Train a fresh model; give it with the loss of each step."""
     model, x, labels = make_problem()
     optimizer = build_optimizer(model, settings)
-    done = list(train(model, x, labels, settings, optimizer=optimizer, steps=steps, seed=seed))
+    done = list(minimize(model, x, labels, settings, optimizer=optimizer, steps=steps, seed=seed))
     return model, [sum(step.terms.values()).item() for step in done[1:]]
 
 
@@ -57,7 +57,7 @@ def record(n: int, settings: TrainingSettings, steps: int, start: int = 0, seed:
     model = Recorder()
     optimizer = build_optimizer(model, settings)
     x, labels = torch.arange(n, dtype=torch.float32)[:, None], 100 + torch.arange(n)
-    loop = train(model, x, labels, settings, optimizer=optimizer, steps=steps, seed=seed, start=start)
+    loop = minimize(model, x, labels, settings, optimizer=optimizer, steps=steps, seed=seed, start=start)
     yielded, rates = zip(*((step, optimizer.param_groups[0]["lr"]) for step in loop), strict=True)
     return model, yielded, rates[1:]
 
@@ -135,7 +135,7 @@ def test_stopping_and_resuming_changes_no_bit(stop):
 
     model, x, labels = make_problem()
     optimizer = build_optimizer(model, SETTINGS)
-    for _ in train(model, x, labels, SETTINGS, optimizer=optimizer, steps=stop, seed=7):
+    for _ in minimize(model, x, labels, SETTINGS, optimizer=optimizer, steps=stop, seed=7):
         pass
     weights, moments = copy.deepcopy(model.state_dict()), copy.deepcopy(optimizer.state_dict())
 
@@ -144,7 +144,7 @@ def test_stopping_and_resuming_changes_no_bit(stop):
     optimizer = build_optimizer(model, SETTINGS)
     optimizer.load_state_dict(moments)
     torch.rand(3)  # the global state must not matter
-    for _ in train(model, x, labels, SETTINGS, optimizer=optimizer, steps=10, seed=7, start=stop):
+    for _ in minimize(model, x, labels, SETTINGS, optimizer=optimizer, steps=10, seed=7, start=stop):
         pass
     for (name, a), b in zip(whole.named_parameters(), model.parameters(), strict=True):
         assert torch.equal(a, b), name

@@ -3,14 +3,14 @@
 from .coupling import ConditionalAffineCoupling
 from .flow import ConditionalFlow
 from .gsmflow import GSMFlow
-from .positioning import RelativePositioning, find_anchors
 from .linear import LinearFlow
+from .positioning import RelativePositioning, find_anchors
 
 __all__ = [
     "ConditionalAffineCoupling",
     "ConditionalFlow",
     "GSMFlow",
-    "RelativePositioning",
     "LinearFlow",
+    "RelativePositioning",
     "find_anchors",
 ]
