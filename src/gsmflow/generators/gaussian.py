@@ -157,7 +157,7 @@ class Gaussian(Listed):
         """Fit with every combination of the listed settings in turn; yield each choice while it is in place."""
         settings: GaussianSettings = self.settings
         found = Statistics.of(x, labels, self.seen, settings.dims)
-        self.mean, self.basis = found.mean, found.basis
+        self.mean, self.basis = found.mean, found.basis.contiguous()  # a saved and loaded one gives the same bits
         self.noise = torch.tensor(found.noise, device=x.device)
         sphere = found.within.diagonal().mean() * torch.eye(len(found.within)).to(found.within)
         for mapped, kind in product(settings.semantics, settings.kernels):

@@ -49,7 +49,7 @@ class Kernel(nn.Module):
             kernel.landmarks, kernel.width = some, torch.where(width > 0, width, 1.0)
             values, vectors = torch.linalg.eigh(kernel.between(some))
             good = values > 1e-10 * values[-1]
-            kernel.projection = vectors[:, good] * values[good].rsqrt()
+            kernel.projection = (vectors[:, good] * values[good].rsqrt()).contiguous()
         return kernel
 
     def between(self, semantics: Float[Tensor, "k s"]) -> Float[Tensor, "k l"]:

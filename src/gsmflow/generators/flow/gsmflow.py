@@ -99,8 +99,9 @@ class GSMFlow(Described):
         """Exact log-density in nats of every row under every class of ``classes``."""
         index = torch.zeros(len(x), dtype=torch.long, device=x.device)
         columns = []
-        for row in self.semantics[classes].split(1):  # each alone, so that it does not depend on what others there are
-            columns.append(self.flow.log_prob(x, self.position(self.semantic_map(row)), index))
+        for k in range(len(classes)):  # each alone, so that it does not depend on what others there are
+            g = self.position(self.semantic_map(self.semantics[classes[k : k + 1]]))
+            columns.append(self.flow.log_prob(x, g, index))
         return torch.stack(columns, dim=1) if columns else x.new_zeros(len(x), 0)
 
     def extra_repr(self) -> str:
