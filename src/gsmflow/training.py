@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -98,7 +98,8 @@ def load_optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer, t
     for name, value in tensors.items():
         parameter, _, kind = name.removeprefix("state.").rpartition(".")
         state.setdefault(parameter, {})[kind] = value
-    values = get_optimizer_state_dict(model, optimizer) | {"state": state}
+    values = get_optimizer_state_dict(model, optimizer)
+    values["state"] = cast(Any, state)
     set_optimizer_state_dict(model, optimizer, values, options=StateDictOptions(strict=False))
 
 

@@ -275,9 +275,7 @@ def reference(gaussian: Gaussian, x: torch.Tensor, classes: torch.Tensor) -> tup
     the squared lengths of both points where the distance comes from a matrix product. Outside of the basis all is
     float64.
     """
-    mean, basis, factor, rows = (
-        t.double().numpy() for t in (gaussian.mean, gaussian.basis, gaussian.factors[0], x)
-    )
+    mean, basis, factor, rows = (t.double().numpy() for t in (gaussian.mean, gaussian.basis, gaussian.factors[0], x))
     centres, noise = gaussian.centres[classes].double().numpy(), float(gaussian.noise)
     centred = rows - mean
     outside = ((centred - centred @ basis @ basis.T) ** 2).sum(1)

@@ -96,13 +96,14 @@ def test_densities_integrate_to_one(name):
     model = fit(problem, settings_for(name), steps=40)
     for k in (0, 9):
         samples = model.sample(torch.full((2000,), k), rng=torch.Generator().manual_seed(0))
-        axes = [torch.linspace(float(c - 8 * w), float(c + 8 * w), 401) for c, w in zip(samples.mean(0), samples.std(0))]
+        centre, width = samples.mean(0), 8 * samples.std(0)
+        axes = [torch.linspace(float(c - w), float(c + w), 401) for c, w in zip(centre, width, strict=True)]
         cell = (axes[0][1] - axes[0][0]) * (axes[1][1] - axes[1][0])
         total = model.log_prob(torch.cartesian_prod(*axes), torch.tensor([k])).double().exp().sum() * cell
         assert total.item() == pytest.approx(1, abs=2e-3)
 
 
-@pytest.mark.parametrize("name", BASELINES + ["gaussian"])
+@pytest.mark.parametrize("name", [*BASELINES, "gaussian"])
 def test_double_features_are_scored_in_double(name, problem):
     model = fit(problem, settings_for(name))
     exact, x, every = copy.deepcopy(model).double(), problem.x.double(), torch.arange(10)
@@ -129,7 +130,8 @@ def test_a_file_holds_all_that_a_generator_is(name, semantics, problem, tmp_path
     """After classes came and went, too, and loaded into one that is built from the classes there are now."""
     settings = settings_for(name, semantics)
     model = fit(problem, settings)
-    for change in (lambda: None, lambda: model.extend(torch.rand(2, 5)), lambda: model.keep(torch.tensor([0, 4, 9, 11]))):
+    kept = torch.tensor([0, 4, 9, 11])
+    for change in (lambda: None, lambda: model.extend(torch.rand(2, 5)), lambda: model.keep(kept)):
         change()
         save_file(model.state_dict(), tmp_path / "model.safetensors")
         torch.manual_seed(1)
@@ -169,9 +171,7 @@ def test_adopting_refuses_what_does_not_fit(problem):
         with pytest.raises(RuntimeError, match=r"semantics|more|subnet1\.bias"):
             adopt(build(problem, settings_for("gsmflow")), wrong)
     with pytest.raises(RuntimeError, match="kernel"):  # other settings: there is no kernel to load
-        adopt(
-            build(problem, Settings(generator="gaussian")), fit(problem, settings_for("gaussian")).state_dict()
-        )
+        adopt(build(problem, Settings(generator="gaussian")), fit(problem, settings_for("gaussian")).state_dict())
 
 
 @pytest.mark.parametrize("semantics", MAPS)

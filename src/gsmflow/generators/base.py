@@ -17,6 +17,7 @@ from ..settings import SemanticKind
 from ..streams import Stream, chunks
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from jaxtyping import Float, Int
 
     from ..data import TrainingSet
@@ -37,7 +38,7 @@ __all__ = [
     "class_sums",
 ]
 
-Section = TypeVar("Section")
+Section = TypeVar("Section", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class Projected(Protocol):
         ...
 
     def log_ratio(self, y: Float[Tensor, "n v"], classes: Int[Tensor, " k"]) -> Float[Tensor, "n k"]:
-        """Log-density in nats of each row of a `view` under each of ``classes``, up to a term that all classes share."""
+        """Log-density in nats of each row of a `view` under each class, up to a term that all classes share."""
         ...
 
 
@@ -264,7 +265,7 @@ class Listed(Described):
             DAPSettings(ridges=(0.1,), metrics=('cosine',), semantics=('l2',))
         """
         lists = {name if name == "semantics" else f"{name}s": (value,) for name, value in choice.items()}
-        return replace(settings, **lists)  # pyright: ignore[reportArgumentType]
+        return replace(settings, **lists)
 
 
 def adopt(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:

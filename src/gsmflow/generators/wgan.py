@@ -1,4 +1,7 @@
-"""f-CLSWGAN (Xian et al. 2018, https://arxiv.org/abs/1712.00981): a conditional Wasserstein GAN with gradient penalty and a classification loss."""
+"""f-CLSWGAN: a conditional Wasserstein GAN with gradient penalty and a classification loss.
+
+Xian et al. 2018, https://arxiv.org/abs/1712.00981.
+"""
 
 from __future__ import annotations
 
@@ -56,9 +59,9 @@ class Judge(nn.Module):
         nn.init.zeros_(self.linear.weight)  # convex: no random start is needed
         nn.init.zeros_(self.linear.bias)
 
-    def loss(self, x: Tensor, places: Tensor, *, step: int = 0, rng: Rng | None = None) -> dict[str, Tensor]:
-        """Cross-entropy of the true class."""
-        return {"nll": F.cross_entropy(self.linear(x), places)}
+    def loss(self, x: Tensor, labels: Tensor, *, step: int = 0, rng: Rng | None = None) -> dict[str, Tensor]:
+        """Cross-entropy of the true class, of which ``labels`` hold the places among the seen ones."""
+        return {"nll": F.cross_entropy(self.linear(x), labels)}
 
 
 class WGAN(Described):

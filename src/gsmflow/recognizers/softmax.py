@@ -86,12 +86,13 @@ class Synthesized:
         return x, labels
 
 
-def blank_layer(dim: int, outputs: int) -> nn.Linear:
-    """A linear layer of zeros, which may have no outputs; it draws no random numbers."""
-    layer = cast(nn.Linear, nn.utils.skip_init(nn.Linear, dim, outputs))
-    nn.init.zeros_(layer.bias)
-    nn.init.zeros_(layer.weight)
-    return layer
+class Layer(nn.Linear):
+    """A linear layer that starts at zero and may have no outputs; building it draws no random numbers."""
+
+    def reset_parameters(self) -> None:
+        """Start at zero."""
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
 
 
 class Softmax(Recognizer):
@@ -105,15 +106,15 @@ class Softmax(Recognizer):
         >>> classes = Classes(torch.rand(5, 3), seen=torch.tensor([0, 1, 3]), unseen=torch.tensor([2, 4]))
         >>> Softmax(8, classes)
         Softmax(
-          (all): Linear(in_features=8, out_features=5, bias=True)
-          (only_unseen): Linear(in_features=8, out_features=2, bias=True)
+          (all): Layer(in_features=8, out_features=5, bias=True)
+          (only_unseen): Layer(in_features=8, out_features=2, bias=True)
         )
     """
 
     def __init__(self, dim: int, classes: Classes):
         super().__init__()
-        self.all = blank_layer(dim, len(classes.semantics))
-        self.only_unseen = blank_layer(dim, len(classes.unseen))
+        self.all = Layer(dim, len(classes.semantics))
+        self.only_unseen = Layer(dim, len(classes.unseen))
 
     def forward(self, x: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n k"], Float[Tensor, "n ku"]]:
         """Logits over all classes and over the unseen ones, from one pass over the features."""
@@ -150,10 +151,10 @@ class Softmax(Recognizer):
         self.all = self.chosen(self.all, classes)
         self.only_unseen = self.chosen(self.only_unseen, torch.isin(unseen, classes))
 
-    def chosen(self, layer: nn.Linear, rows: Tensor) -> nn.Linear:
+    def chosen(self, layer: Layer, rows: Tensor) -> Layer:
         """A layer of some outputs of another."""
         weight = layer.weight.detach()[rows]
-        smaller = blank_layer(layer.in_features, len(weight)).to(weight)
+        smaller = Layer(layer.in_features, len(weight)).to(weight)
         smaller.load_state_dict({"weight": weight, "bias": layer.bias.detach()[rows]})
         return smaller
 

@@ -1,4 +1,7 @@
-"""GSMFlow (Chen et al., ACM MM 2021, https://arxiv.org/abs/2107.03163): the conditional flow with its three remedies against generation shifts."""
+"""GSMFlow: the conditional flow with its three remedies against generation shifts.
+
+Chen et al., ACM MM 2021, https://arxiv.org/abs/2107.03163.
+"""
 
 from __future__ import annotations
 
