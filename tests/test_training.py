@@ -7,12 +7,20 @@ from itertools import chain
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
 from torch import nn
 
-from gsmflow.generators import Classes, GSMFlow
+from gsmflow.generators import WGAN, Classes, GSMFlow
 from gsmflow.seeds import derive, generator
-from gsmflow.settings import FlowSettings, TrainingSettings
-from gsmflow.training import build_optimizer, has_bfloat16, steps_per_epoch, train
+from gsmflow.settings import FlowSettings, TrainingSettings, WGANSettings
+from gsmflow.training import (
+    build_optimizer,
+    has_bfloat16,
+    load_optimizer_tensors,
+    minimize,
+    optimizer_tensors,
+    steps_per_epoch,
+)
 
 SETTINGS = TrainingSettings(batch=8, lr=3e-3, weight_decay=1e-3, lr_step=1, lr_gamma=0.5)
 FLOW = FlowSettings(blocks=3, hidden=24, position_dim=10, prototype=3.0, pi=0.1)
@@ -32,7 +40,7 @@ def run(steps: int, seed: int = 7, settings: TrainingSettings = SETTINGS) -> tup
     """Train a fresh model; give it with the loss of each step."""
     model, x, labels = make_problem()
     optimizer = build_optimizer(model, settings)
-    done = list(train(model, x, labels, settings, optimizer=optimizer, steps=steps, seed=seed))
+    done = list(minimize(model, x, labels, settings, optimizer=optimizer, steps=steps, seed=seed))
     return model, [sum(step.terms.values()).item() for step in done[1:]]
 
 
@@ -57,7 +65,7 @@ def record(n: int, settings: TrainingSettings, steps: int, start: int = 0, seed:
     model = Recorder()
     optimizer = build_optimizer(model, settings)
     x, labels = torch.arange(n, dtype=torch.float32)[:, None], 100 + torch.arange(n)
-    loop = train(model, x, labels, settings, optimizer=optimizer, steps=steps, seed=seed, start=start)
+    loop = minimize(model, x, labels, settings, optimizer=optimizer, steps=steps, seed=seed, start=start)
     yielded, rates = zip(*((step, optimizer.param_groups[0]["lr"]) for step in loop), strict=True)
     return model, yielded, rates[1:]
 
@@ -135,7 +143,7 @@ def test_stopping_and_resuming_changes_no_bit(stop):
 
     model, x, labels = make_problem()
     optimizer = build_optimizer(model, SETTINGS)
-    for _ in train(model, x, labels, SETTINGS, optimizer=optimizer, steps=stop, seed=7):
+    for _ in minimize(model, x, labels, SETTINGS, optimizer=optimizer, steps=stop, seed=7):
         pass
     weights, moments = copy.deepcopy(model.state_dict()), copy.deepcopy(optimizer.state_dict())
 
@@ -144,10 +152,70 @@ def test_stopping_and_resuming_changes_no_bit(stop):
     optimizer = build_optimizer(model, SETTINGS)
     optimizer.load_state_dict(moments)
     torch.rand(3)  # the global state must not matter
-    for _ in train(model, x, labels, SETTINGS, optimizer=optimizer, steps=10, seed=7, start=stop):
+    for _ in minimize(model, x, labels, SETTINGS, optimizer=optimizer, steps=10, seed=7, start=stop):
         pass
     for (name, a), b in zip(whole.named_parameters(), model.parameters(), strict=True):
         assert torch.equal(a, b), name
+
+
+@pytest.mark.parametrize("stop", [0, 1, 4, 6])
+def test_resuming_from_a_file_of_tensors_changes_no_bit(stop, tmp_path):
+    whole, _ = run(10)
+    model, x, labels = make_problem()
+    optimizer = build_optimizer(model, SETTINGS)
+    for _ in minimize(model, x, labels, SETTINGS, optimizer=optimizer, steps=stop, seed=7):
+        pass
+    save_file(model.state_dict(), tmp_path / "model.safetensors")
+    save_file(optimizer_tensors(model, optimizer), tmp_path / "optimizer.safetensors")
+    parts = ("step", "exp_avg", "exp_avg_sq")
+    names = {f"state.{name}.{part}" for name, _ in model.named_parameters() for part in parts}
+    assert set(optimizer_tensors(model, optimizer)) == (names if stop else set())
+    assert bool(optimizer.state) == (stop > 0), "asking changes nothing"
+
+    model, x, labels = make_problem()
+    model.load_state_dict(load_file(tmp_path / "model.safetensors"))
+    optimizer = build_optimizer(model, SETTINGS)
+    load_optimizer_tensors(model, optimizer, load_file(tmp_path / "optimizer.safetensors"))
+    for _ in minimize(model, x, labels, SETTINGS, optimizer=optimizer, steps=10, seed=7, start=stop):
+        pass
+    for (name, a), b in zip(whole.named_parameters(), model.parameters(), strict=True):
+        assert torch.equal(a, b), name
+
+
+@pytest.mark.parametrize("stop", [1, 3, 5])
+def test_resuming_a_gan_whose_second_player_has_not_moved_changes_no_bit(stop):
+    def fresh():
+        torch.manual_seed(0)
+        classes = Classes(torch.randn(4, 3), torch.tensor([0, 2]), torch.tensor([1, 3]))
+        model = WGAN(6, classes, WGANSettings(hidden=8, critic_steps=3))
+        return model, build_optimizer(model, SETTINGS)
+
+    x, labels = torch.rand(20, 6), torch.arange(20) % 2 * 2
+    model, optimizer = fresh()
+    for step in minimize(model, x, labels, SETTINGS, optimizer=optimizer, steps=9, seed=7):
+        if step.number == stop:
+            weights = copy.deepcopy(model.state_dict())
+            moments = {name: value.clone() for name, value in optimizer_tensors(model, optimizer).items()}
+    assert any(name.startswith("state.generator.") for name in moments) == (stop > 3)
+
+    again, optimizer = fresh()
+    again.load_state_dict(weights)
+    load_optimizer_tensors(again, optimizer, moments)
+    for _ in minimize(again, x, labels, SETTINGS, optimizer=optimizer, steps=9, seed=7, start=stop):
+        pass
+    for (name, a), b in zip(model.named_parameters(), again.parameters(), strict=True):
+        assert torch.equal(a, b), name
+
+
+def test_the_settings_of_an_optimizer_are_not_restored():
+    model, x, labels = make_problem()
+    optimizer = build_optimizer(model, SETTINGS)
+    for _ in minimize(model, x, labels, SETTINGS, optimizer=optimizer, steps=2, seed=7):
+        pass
+    other = build_optimizer(model, replace(SETTINGS, lr=0.5, betas=(0.1, 0.2)))
+    load_optimizer_tensors(model, other, optimizer_tensors(model, optimizer))
+    (group,) = other.param_groups
+    assert (group["lr"], group["betas"], group["weight_decay"], group["fused"]) == (0.5, (0.1, 0.2), 1e-3, True)
 
 
 def test_each_step_is_yielded_with_its_terms():

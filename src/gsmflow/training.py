@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,26 @@ from .streams import Stream
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-__all__ = ["Step", "build_optimizer", "has_bfloat16", "steps_per_epoch", "train"]
+__all__ = [
+    "Learner",
+    "Step",
+    "build_optimizer",
+    "has_bfloat16",
+    "load_optimizer_tensors",
+    "minimize",
+    "optimizer_tensors",
+    "steps_per_epoch",
+]
+
+
+class Learner(Protocol):
+    """What has a loss to minimize."""
+
+    def loss(
+        self, x: Float[Tensor, "n d"], labels: Int[Tensor, " n"], *, step: int, rng: torch.Generator
+    ) -> dict[str, Tensor]:
+        """The terms, scalars whose sum is minimized, on one batch."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -43,6 +62,47 @@ def build_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim
     )
 
 
+def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """What an optimizer remembers of each parameter, by flat names: ``state.flow.bias.exp_avg``.
+
+    Parameters that it never stepped have none (a GAN's second player, at first). Its settings are not among them.
+
+    Args:
+        model: what it optimizes; its names are used.
+        optimizer: as `build_optimizer` makes it.
+    """
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, get_optimizer_state_dict
+
+    if not optimizer.state:  # asked for the state of a fresh one, torch makes a step to have some
+        return {}
+    options = StateDictOptions(flatten_optimizer_state_dict=True)
+    values = get_optimizer_state_dict(model, optimizer, options=options)
+    return {name: value for name, value in values.items() if isinstance(value, Tensor)}
+
+
+def load_optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Restore what `optimizer_tensors` gave, so that training goes on as if it had not stopped.
+
+    Args:
+        model: as it was then.
+        optimizer: a fresh one; its settings, such as the learning rate, stay.
+        tensors: by flat names, on any device.
+    """
+    from torch.distributed.checkpoint.state_dict import (
+        StateDictOptions,
+        get_optimizer_state_dict,
+        set_optimizer_state_dict,
+    )
+
+    state: dict[str, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        parameter, _, kind = name.removeprefix("state.").rpartition(".")
+        state.setdefault(parameter, {})[kind] = value
+    values = get_optimizer_state_dict(model, optimizer)
+    values["state"] = cast(Any, state)
+    set_optimizer_state_dict(model, optimizer, values, options=StateDictOptions(strict=False))
+
+
 def has_bfloat16(device: torch.device) -> bool:
     """Whether the processor multiplies in bfloat16; one that only emulates it is a hundred times slower."""
     if device.type == "cuda":
@@ -50,8 +110,8 @@ def has_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def train(
-    model: nn.Module,
+def minimize(
+    model: Learner,
     x: Float[Tensor, "n d"] | Stream,
     labels: Int[Tensor, " n"],
     settings: TrainingSettings,
@@ -67,11 +127,11 @@ def train(
     comes from ``seed`` and the step's number, so that training may stop and go on anywhere.
 
     Args:
-        model: has ``loss(x, labels, step=, rng=)``, which gives a dictionary of terms to be summed.
+        model: what is trained.
         x: all training features, scaled.
         labels: their class ids.
         settings: batch size and learning rate; ``epochs`` is not read, ``steps`` decides.
-        optimizer: made by `build_optimizer`, or restored.
+        optimizer: made by `build_optimizer` for the model; `load_optimizer_tensors` restores one.
         steps: the number of steps after which training ends.
         seed: the run's seed.
         start: the number of steps already done.
@@ -94,7 +154,7 @@ def train(
         rows = order[place * batch : (place + 1) * batch]
         rng.manual_seed(derive(seed, "step", number))
         with torch.autocast(x.device.type, torch.bfloat16, enabled=reduced):
-            terms = model.loss(x[rows], labels[rows], step=number, rng=rng)  # type: ignore[operator]
+            terms = model.loss(x[rows], labels[rows], step=number, rng=rng)
         optimizer.zero_grad(set_to_none=True)
         torch.stack(list(terms.values())).sum().backward()
         optimizer.step()

@@ -11,20 +11,24 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.metrics.pairwise import cosine_similarity, euclidean_distances
 
+from gsmflow import streams
 from gsmflow.data import synthetic
-from gsmflow.generators import DAP, ESZSL, Classes, NearestPrototype
+from gsmflow.data.rows import Rows
+from gsmflow.generators import DAP, ESZSL, Classes, NearestPrototype, adopt
 from gsmflow.generators.baselines import ridge_map
 from gsmflow.settings import DAPSettings, ESZSLSettings, PrototypeSettings
+from gsmflow.streams import Stream
 
-METRICS = ("euclidean", "cosine")
+METRICS, MAPS = ("euclidean", "cosine"), ("l2", "spread")
+LAST = {"semantics": "spread", "ridge": 1.0, "metric": "cosine"}
 KINDS = {
-    "eszsl": (ESZSL, ESZSLSettings(gammas=(0.01, 1.0), lambdas=(0.1, 3.0)), {"gamma": 1.0, "lambda": 3.0}),
-    "dap": (DAP, DAPSettings(ridges=(0.01, 1.0), metrics=METRICS), {"ridge": 1.0, "metric": "cosine"}),
-    "prototype": (
-        NearestPrototype,
-        PrototypeSettings(ridges=(0.01, 1.0), metrics=METRICS),
-        {"ridge": 1.0, "metric": "cosine"},
+    "eszsl": (
+        ESZSL,
+        ESZSLSettings(gammas=(0.01, 1.0), lambdas=(0.1, 3.0), semantics=MAPS),
+        {"semantics": "spread", "gamma": 1.0, "lambda": 3.0},
     ),
+    "dap": (DAP, DAPSettings(ridges=(0.01, 1.0), metrics=METRICS, semantics=MAPS), LAST),
+    "prototype": (NearestPrototype, PrototypeSettings(ridges=(0.01, 1.0), metrics=METRICS, semantics=MAPS), LAST),
 }
 """Class, settings, and a choice that differs from the first of every list."""
 
@@ -69,8 +73,8 @@ def test_eszsl_is_the_formula_of_the_paper(problem, low):
     right = np.linalg.inv(semantic_gram + 0.7 * np.diag(semantic_gram).mean() * np.eye(4))
     expected = features @ left @ features.T @ y @ seen @ right @ s.T / (1 - low)
 
-    eszsl = ESZSL(8, classes)
-    eszsl.fit(x, labels, **{"gamma": 0.2, "lambda": 0.7})
+    eszsl = ESZSL(8, classes, ESZSLSettings(gammas=(0.2,), lambdas=(0.7,)))
+    eszsl.fit(x, labels)
     np.testing.assert_allclose(eszsl.scores(x, torch.arange(9)), expected, atol=2e-5)
 
 
@@ -83,8 +87,8 @@ def test_dap_is_ridge_regression_and_the_nearest_semantics(problem, metric):
     centre = s[labels].mean(0)
     expected = similarity(oracle.predict(rows) - centre, s[classes.unseen] - centre, metric)
 
-    dap = DAP(8, classes)
-    dap.fit(x, labels, ridge=0.2, metric=metric)
+    dap = DAP(8, classes, DAPSettings(ridges=(0.2,), metrics=(metric,)))
+    dap.fit(x, labels)
     np.testing.assert_allclose(dap.scores(x, classes.unseen), expected, atol=2e-5)
 
 
@@ -101,24 +105,26 @@ def test_prototypes_are_class_means_and_ridge_predictions(problem, metric):
     # the cosine is one of directions from the mean of all samples
     expected = similarity(rows - rows.mean(0), prototypes - rows.mean(0), metric)
 
-    nearest = NearestPrototype(8, classes)
-    nearest.fit(x, labels, ridge=0.2, metric=metric)
+    nearest = NearestPrototype(8, classes, PrototypeSettings(ridges=(0.2,), metrics=(metric,)))
+    nearest.fit(x, labels)
     np.testing.assert_allclose(nearest.scores(x, torch.arange(9)), expected, rtol=1e-5, atol=2e-5)
 
 
 @every_kind
 def test_candidates_are_all_combinations_and_fit_repeats_each(problem, kind, settings, last):
     x, labels, classes = problem
-    model, again = kind(8, classes, settings), kind(8, classes, settings)
+    model = kind(8, classes, settings)
     choices, scores = [], []
     for choice in model.candidates(x, labels):
-        again.fit(x, labels, **choice)
+        again = kind(8, classes, kind.only(settings, choice))
+        again.fit(x, labels)
         found = model.scores(x, torch.arange(9))
         assert torch.equal(again.scores(x, torch.arange(9)), found)
         assert not any(torch.equal(found, other) for other in scores)
         choices.append(choice)
         scores.append(found)
-    lists = {name.removesuffix("s"): values for name, values in asdict(settings).items()}
+    names = {"gammas": "gamma", "lambdas": "lambda", "ridges": "ridge", "metrics": "metric"}
+    lists = {"semantics": MAPS} | {names[k]: values for k, values in asdict(settings).items() if k != "semantics"}
     assert choices == [dict(zip(lists, values, strict=True)) for values in product(*lists.values())]
     assert model.count == len(choices)
     assert choices[-1] == last
@@ -134,23 +140,37 @@ def test_fit_takes_the_first_of_what_is_not_chosen(problem, kind, settings, last
 
 
 @every_kind
-def test_a_loaded_state_gives_the_same_scores(problem, kind, settings, last):
-    """The metric too, although the settings of the fresh one begin with another."""
+def test_the_metric_is_part_of_the_state(problem, kind, settings, last):
+    """Whatever the settings of the fresh one begin with."""
     x, labels, classes = problem
-    model, fresh = kind(8, classes, settings), kind(8, classes, settings)
-    model.fit(x, labels, **last)
+    model, fresh = kind(8, classes, kind.only(settings, last | {"semantics": "l2"})), kind(8, classes, settings)
+    model.fit(x, labels)
     fresh.fit(x + x.square(), labels)
     assert not torch.allclose(fresh.scores(x, classes.unseen), model.scores(x, classes.unseen), atol=0.01)
     for loaded in (fresh, kind(8, classes, settings)):
-        loaded.load_state_dict(model.state_dict())
-        torch.testing.assert_close(loaded.scores(x, torch.arange(9)), model.scores(x, torch.arange(9)))
+        adopt(loaded, model.state_dict())
+        assert torch.equal(loaded.scores(x, torch.arange(9)), model.scores(x, torch.arange(9)))
+
+
+@every_kind
+def test_what_is_read_chunk_by_chunk_gives_the_same(problem, kind, settings, last, monkeypatch):
+    x, labels, classes = problem
+    whole, parts = kind(8, classes, settings), kind(8, classes, settings)
+    whole.fit(x, labels)
+    monkeypatch.setattr(streams, "CHUNK", 7)
+    stream, most = Stream(Rows(x.numpy(), np.arange(len(x))), torch.device("cpu")), []
+    original = Stream.__getitem__
+    monkeypatch.setattr(Stream, "__getitem__", lambda s, i: most.append(len(part := original(s, i))) or part)
+    parts.fit(stream, labels)
+    assert max(most) == 7, "no more than a chunk is held"
+    torch.testing.assert_close(parts.scores(x, torch.arange(9)), whole.scores(x, torch.arange(9)), rtol=1e-5, atol=1e-5)
 
 
 @every_kind
 def test_scores_are_columns_of_the_classes_asked_for(problem, kind, settings, last):
     x, labels, classes = problem
-    model = kind(8, classes, settings)
-    model.fit(x, labels, **last)
+    model = kind(8, classes, kind.only(settings, last))
+    model.fit(x, labels)
     torch.testing.assert_close(model.scores(x, classes.unseen), model.scores(x, torch.arange(9))[:, classes.unseen])
 
 
@@ -160,7 +180,7 @@ def test_unseen_classes_are_recognized(kind, settings, last, choice):
     data = synthetic(classes=110, unseen=10, samples=10, dim=32, semantic_dim=8, noise=0.05)
     training = data.training()
     classes = Classes.of(training)
-    model = kind(32, classes, settings)
-    model.fit(torch.tensor(training.features), torch.tensor(training.labels), **(last if choice == "last" else {}))
+    model = kind(32, classes, kind.only(settings, last) if choice == "last" else settings)
+    model.fit(torch.tensor(training.features), torch.tensor(training.labels))
     found = classes.unseen[model.scores(torch.tensor(data.features[data.test_unseen]), classes.unseen).argmax(1)]
     assert balanced_accuracy_score(data.labels[data.test_unseen], found) > 0.7  # chance is 0.1

@@ -169,7 +169,7 @@ def test_file_holds_all_that_sampling_needs_but_no_prototypes(model, batch, tmp_
 
 
 def test_build_generator_heeds_the_settings():
-    settings = Settings(flow=replace(SETTINGS, blocks=4, hidden=7, clamp=1.9))
+    settings = Settings(generator="gsmflow", flow=replace(SETTINGS, blocks=4, hidden=7, clamp=1.9))
     model = build_generator(DIM, make_classes(), settings)
     assert isinstance(model, GSMFlow)
     assert (model.flow.dim, len(model.flow.blocks)) == (DIM, 4)

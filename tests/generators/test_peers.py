@@ -13,7 +13,7 @@ from gsmflow.generators.wgan import Critic
 from gsmflow.scaling import Scaling
 from gsmflow.settings import CVAESettings, WGANSettings
 from gsmflow.settings import TrainingSettings as Training
-from gsmflow.training import build_optimizer, train
+from gsmflow.training import build_optimizer, minimize
 
 CVAE_TINY, WGAN_TINY = CVAESettings(hidden=32), WGANSettings(hidden=64, critic_steps=2)
 both = pytest.mark.parametrize("kind", [CVAE, WGAN])
@@ -133,7 +133,7 @@ def test_a_step_moves_one_player(problem):
     wgan, settings = build(WGAN, problem), Training(batch=64, lr=1e-3)
     optimizer = build_optimizer(wgan, settings)
     before, turns = None, []
-    for step in train(wgan, x, labels, settings, optimizer=optimizer, steps=7, seed=0):
+    for step in minimize(wgan, x, labels, settings, optimizer=optimizer, steps=7, seed=0):
         now = {name: parameter.detach().clone() for name, parameter in wgan.named_parameters()}
         if before is not None:
             turns.append({name for name in now if not torch.equal(now[name], before[name])})
@@ -197,7 +197,7 @@ def test_learning(problem, kind):
 
     before, settings = distances(), Training(batch=64, lr=3e-3, betas=(0.5, 0.999))
     optimizer = build_optimizer(model, settings)
-    for _ in train(model, x, labels, settings, optimizer=optimizer, steps=400 if kind is CVAE else 1200, seed=0):
+    for _ in minimize(model, x, labels, settings, optimizer=optimizer, steps=400 if kind is CVAE else 1200, seed=0):
         pass
     after = distances()
     assert torch.equal(after.argmin(1), torch.arange(len(real)))

@@ -1,5 +1,6 @@
 """The softmax recognizer on separable blobs, and the streams that feed it."""
 
+import warnings
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
+from gsmflow.errors import InputError
 from gsmflow.generators import Classes
 from gsmflow.recognizers import build_recognizer, fit_softmax, softmax
 from gsmflow.recognizers.softmax import Shuffled, Softmax, Synthesized
@@ -280,3 +282,65 @@ def test_starts_from_the_weights_given(real, classes):
     again = next(fit_softmax(Blobs(), x, labels, classes, still, seed=1, start=weights))
     for name, tensor in again.state_dict().items():
         torch.testing.assert_close(tensor, weights[name], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("average", [0.3, 1 - 1e-9])
+def test_the_average_is_the_running_mean(average, real, classes):
+    """To 1e-7 of the greatest weight: torch multiplies in another order than this loop."""
+    settings = replace(SETTINGS, epochs=30, batch=340)
+    weights = [r.all.weight.clone() for r in fit_softmax(Blobs(), *real, classes, settings, seed=0)]
+    (*_, found) = fit_softmax(Blobs(), *real, classes, replace(settings, average=average), seed=0)
+    first = 30 - round(average * 30)
+    mean = weights[first].clone()
+    for count, new in enumerate(weights[first:], 1):
+        mean.lerp_(new, 1 / count)
+    assert (found.all.weight - mean).abs().max() <= 1e-7 * mean.abs().max() * 3
+
+
+def test_keeping_classes_drops_rows(real, classes):
+    recognizer = fit(Blobs(), real, classes)
+    x = real[0]
+    among_all, among_unseen = recognizer.scores(x), recognizer.unseen_scores(x)
+    kept = torch.tensor([0, 1, 3, 5, 6])
+    recognizer.keep(kept, UNSEEN)
+    torch.testing.assert_close(recognizer.scores(x), among_all[:, kept])
+    torch.testing.assert_close(recognizer.unseen_scores(x), among_unseen[:, [0, 2]])
+    loaded = Softmax(DIM, Classes(torch.randn(5, 3), torch.tensor([0, 2, 4]), torch.tensor([1, 3])))
+    loaded.load_state_dict(recognizer.state_dict())
+    assert torch.equal(loaded.scores(x), recognizer.scores(x))
+    recognizer.keep(torch.tensor([0, 2]), torch.tensor([1, 3]))
+    assert recognizer.unseen_scores(x).shape == (len(x), 0)
+
+
+def test_a_softmax_cannot_be_extended(classes):
+    recognizer = Softmax(DIM, classes)
+    recognizer.extend(0)
+    with pytest.raises(InputError, match="learnt a layer for 7 classes and must be fitted again for 9: train with"):
+        recognizer.extend(2)
+
+
+def test_without_unseen_classes_nothing_is_synthesized():
+    """What is left is softmax regression on real features."""
+    few = Classes(torch.randn(4, 3), torch.arange(4), torch.arange(0))
+    blobs, labels = Blobs(), torch.arange(4).repeat_interleave(40)
+    x = blobs.sample(labels, rng=seeded(1))
+    blobs.asked.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        recognizers = list(fit_softmax(blobs, x, labels, few, replace(SETTINGS, average=0.2), seed=0))
+    assert len(recognizers) == SETTINGS.epochs
+    assert blobs.asked == []
+    assert accuracy(recognizers[-1].scores(x), labels) > 0.9
+    assert recognizers[-1].unseen_scores(x).shape == (160, 0)
+
+    adam_layer = nn.Linear(DIM, 4)
+    nn.init.xavier_normal_(adam_layer.weight, generator=generator("cpu", 0, "weights"))
+    nn.init.zeros_(adam_layer.bias)
+    adam = torch.optim.Adam(adam_layer.parameters(), lr=0.05, betas=(0.5, 0.999))
+    for _ in range(5):
+        adam.zero_grad()
+        F.cross_entropy(adam_layer(x), labels).backward()
+        adam.step()
+    whole = SoftmaxSettings(lr=0.05, epochs=5, batch=1000)
+    *_, found = fit_softmax(blobs, x, labels, few, whole, seed=0)
+    torch.testing.assert_close(found.all.weight, adam_layer.weight, rtol=0, atol=1e-5)

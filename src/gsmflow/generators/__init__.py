@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from torch import nn
 
+from ..errors import InputError
+from ..overrides import RENAMED_VALUES
 from ..settings import Settings
-from .base import Classes, Generator
+from .base import (
+    Classes,
+    ClosedForm,
+    Density,
+    Described,
+    Extensible,
+    Listed,
+    Projected,
+    Sampler,
+    Scorer,
+    Trained,
+    adopt,
+)
 from .baselines import DAP, ESZSL, NearestPrototype
 from .cvae import CVAE
-from .flow import GSMFlow, ResidualFlow
+from .flow import GSMFlow, LinearFlow
 from .gaussian import Gaussian
 from .wgan import WGAN
 
@@ -19,28 +35,65 @@ __all__ = [
     "GENERATORS",
     "WGAN",
     "Classes",
+    "ClosedForm",
+    "Density",
+    "Described",
+    "Extensible",
     "GSMFlow",
     "Gaussian",
-    "Generator",
+    "GeneratorKind",
+    "LinearFlow",
+    "Listed",
     "NearestPrototype",
-    "ResidualFlow",
+    "Projected",
+    "Sampler",
+    "Scorer",
+    "Trained",
+    "adopt",
     "build_generator",
+    "generator_kind",
 ]
 
-GENERATORS: dict[str, tuple[type[nn.Module], tuple[str, ...]]] = {
-    "gsmflow": (GSMFlow, ("flow",)),
-    "residual-flow": (ResidualFlow, ("gaussian", "residual")),
-    "gaussian": (Gaussian, ("gaussian",)),
-    "cvae": (CVAE, ("cvae",)),
-    "wgan": (WGAN, ("wgan",)),
-    "eszsl": (ESZSL, ("eszsl",)),
-    "prototype": (NearestPrototype, ("prototype",)),
-    "dap": (DAP, ("dap",)),
+
+class GeneratorKind(NamedTuple):
+    """A generator's class, built by ``kind(dim, classes, *sections)``, and the sections of the settings it takes."""
+
+    kind: type[nn.Module]
+    sections: tuple[str, ...]
+
+
+GENERATORS = {
+    "linear-flow": GeneratorKind(LinearFlow, ("gaussian", "linear_flow")),
+    "gsmflow": GeneratorKind(GSMFlow, ("flow",)),
+    "gaussian": GeneratorKind(Gaussian, ("gaussian",)),
+    "cvae": GeneratorKind(CVAE, ("cvae",)),
+    "wgan": GeneratorKind(WGAN, ("wgan",)),
+    "eszsl": GeneratorKind(ESZSL, ("eszsl",)),
+    "prototype": GeneratorKind(NearestPrototype, ("prototype",)),
+    "dap": GeneratorKind(DAP, ("dap",)),
 }
-"""The class of each kind and the sections of the settings that it takes. To add one, write its file and a line here."""
+"""All generators by name. To add one, write its file and a line here."""
+
+
+def generator_kind(name: str) -> GeneratorKind:
+    """The line of `GENERATORS` of this name.
+
+    Raises:
+        InputError: if there is none.
+    """
+    renamed = RENAMED_VALUES["generator"]
+    if name in renamed:
+        raise InputError(f"The generator {name!r} is called {renamed[name]!r} now.")
+    if name not in GENERATORS:
+        raise InputError(f"There is no generator {name!r}: choose one of {', '.join(GENERATORS)}.")
+    return GENERATORS[name]
 
 
 def build_generator(dim: int, classes: Classes, settings: Settings) -> nn.Module:
-    """An untrained generator of the kind that ``settings.generator`` names, for features of ``dim`` dimensions."""
-    kind, sections = GENERATORS[settings.generator]
+    """An untrained generator of the kind that ``settings.generator`` names, for features of ``dim`` dimensions.
+
+    Raises:
+        InputError: if there is no such generator.
+    """
+    kind, sections = generator_kind(settings.generator)
     return kind(dim, classes, *(getattr(settings, section) for section in sections))

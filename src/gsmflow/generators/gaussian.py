@@ -10,30 +10,29 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F
 from torch import Generator as Rng
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..settings import GaussianSettings
-from ..streams import chunks
-from .base import Classes, class_sums
+from ..streams import Stream, chunks
+from .base import Classes, Listed, class_sums
+from .regression import Kernel, Regression, Ridge
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-__all__ = ["Gaussian", "RidgeRegression", "Statistics", "kernel_features", "map_semantics"]
-
+__all__ = ["Gaussian", "Statistics"]
 
 MOST_ROWS = 2**16
 """Rows that the principal directions are taken from: more say nothing new of a few hundred directions."""
 
-MOST_LANDMARKS = 1024
-"""Seen classes that a kernel is spanned by; of more, as many, evenly chosen (Nystroem)."""
+PROJECTED_ROWS = 2**10
+"""Rows that are projected in double precision at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +54,9 @@ class Statistics:
     noise: float
 
     @classmethod
-    def of(cls, x: Float[Tensor, "n d"], labels: Int[Tensor, " n"], seen: Int[Tensor, " k"], dims: int) -> Statistics:
+    def of(
+        cls, x: Float[Tensor, "n d"] | Stream, labels: Int[Tensor, " n"], seen: Int[Tensor, " k"], dims: int
+    ) -> Statistics:
         """Measure features of seen classes, keeping ``dims`` principal directions at most."""
         some = x[torch.linspace(0, len(x) - 1, min(len(x), MOST_ROWS)).round().long()]
         mean = some.mean(0)
@@ -96,86 +97,40 @@ def principal_directions(centred: Float[Tensor, "n d"], dims: int) -> Float[Tens
     return basis
 
 
-def map_semantics(semantics: Float[Tensor, "k s"], kind: str) -> Float[Tensor, "k s"]:
-    """Semantics as rows of length 1: as they are (``l2``), as signed square roots (``sqrt``), or ``spread``.
+class Gaussian(Listed):
+    r"""Gaussian classes whose means are predicted from their semantics (cf. GFZSL, Verma & Rai 2017,
+    https://arxiv.org/abs/1707.08040).
 
-    The last centres them over the classes and takes the square roots of their singular values, so that directions in
-    which the classes differ little count for more. It may have fewer columns.
-    """
-    if kind == "sqrt":
-        semantics = semantics.sign() * semantics.abs().sqrt()
-    elif kind == "spread":
-        u, s, _ = torch.linalg.svd(semantics - semantics.mean(0), full_matrices=False)
-        semantics = (u * s.sqrt())[:, s > 1e-6 * s[0]]
-    return F.normalize(semantics, dim=1)
+    .. math:: \log p(x | k) = \log N(P^T (x - \bar x); m_k, \Sigma_k) + \log p_{outside}(x)
 
-
-def kernel_features(
-    semantics: Float[Tensor, "k s"], seen: Int[Tensor, " k"], kind: str, landmarks: int = MOST_LANDMARKS
-) -> Float[Tensor, "k p"]:
-    """A row a class whose inner products are a kernel of semantics.
-
-    ``linear`` is the semantics themselves. ``rbf`` is exp(-|a - b|^2 / w) with w the mean squared distance of seen
-    classes, spanned by the seen classes or by ``landmarks`` of them (Williams & Seeger 2001).
-    """
-    if kind == "linear":
-        return semantics
-    some = semantics[seen[torch.linspace(0, len(seen) - 1, min(len(seen), landmarks)).round().long()]]
-    width = torch.cdist(some, some).square().mean()
-    values, vectors = torch.linalg.eigh(torch.exp(-torch.cdist(some, some).square() / width))
-    good = values > 1e-10 * values[-1]
-    return torch.exp(-torch.cdist(semantics, some).square() / width) @ (vectors[:, good] * values[good].rsqrt())
-
-
-class RidgeRegression:
-    r"""Ridge regression of the means of seen classes on a row of features a class, for any penalty.
-
-    With :math:`F = U S V^T` the rows of the seen classes and :math:`Y` the centred means, the coefficients are
-    :math:`V \frac{S}{S^2 + \lambda} U^T Y`; the error at row i of a fit without row i is
-    :math:`r_i / (1 - h_i)` with the residual r and the leverage :math:`h_i = \sum_j U_{ij}^2 S_j^2 / (S_j^2 + \lambda)`
-    (for the centre of all rows).
+    P are principal directions, :math:`m_k` is the mean of a seen class or the `Regression` of an unseen one,
+    and :math:`\Sigma_k` one of two covariances: that within seen classes, or that widened by the left-out errors.
 
     Args:
-        features: ``(k, p)``, a row a class.
-        seen: ids of the classes whose means are known.
-        means: ``(ks, d)``.
-    """
-
-    def __init__(self, features: Float[Tensor, "k p"], seen: Int[Tensor, " ks"], means: Float[Tensor, "ks d"]):
-        self.features, self.of_seen = features, features[seen]
-        self.u, self.s, self.vt = torch.linalg.svd(self.of_seen, full_matrices=False)
-        self.centre, self.centred = means.mean(0), means - means.mean(0)
-
-    def fit(self, ridge: float) -> tuple[Float[Tensor, "k d"], Float[Tensor, "ks d"]]:
-        """Predicted means of all classes, and left-out errors of the seen ones.
-
-        Args:
-            ridge: lambda, in units of the mean squared length of the seen rows.
-        """
-        penalty = ridge * self.of_seen.square().sum(1).mean()
-        coefficients = self.vt.T @ ((self.s / (self.s.square() + penalty))[:, None] * (self.u.T @ self.centred))
-        leverage = self.u.square() @ (self.s.square() / (self.s.square() + penalty))
-        errors = (self.centred - self.of_seen @ coefficients) / (1 - leverage)[:, None]
-        return self.features @ coefficients + self.centre, errors
-
-
-def only(choice: dict[str, Any]) -> dict[str, tuple[Any]]:
-    """A choice that `Gaussian.candidates` gave, as settings that list it alone."""
-    return {name if name == "semantics" else f"{name}s": (value,) for name, value in choice.items()}
-
-
-class Gaussian(nn.Module):
-    """Gaussian classes with predicted means (DESIGN: closed form; cf. Verma & Rai 2017, GFZSL).
-
-    Args:
-        dim: dimension of the features.
+        dim: dimension D of the features.
         classes: semantics of all classes, and which are seen.
         settings: where a setting lists several values, `candidates` tries all, and `fit` takes the first.
+
+    Example:
+        >>> from gsmflow.data import synthetic
+        >>> training = synthetic(classes=8, unseen=2, dim=6, semantic_dim=4).training()
+        >>> model = Gaussian(6, Classes.of(training), GaussianSettings(dims=3))
+        >>> model.fit(torch.tensor(training.features), torch.tensor(training.labels))
+        >>> model
+        Gaussian(
+          dim=6, seen=6, unseen=2, dims=3
+          (semantic_map): SemanticMap(l2, dim=4)
+          (kernel): Kernel(linear)
+          (regression): Regression(4 to 3)
+        )
+        >>> model.extend(torch.rand(1, 4))
+        >>> model.sample(torch.tensor([8, 8, 0])).shape
+        torch.Size([3, 6])
     """
 
-    semantics: Tensor
-    seen: Tensor
-    unseen: Tensor
+    per_class = ("centres",)
+    per_seen = ("left_out",)
+
     mean: Tensor
     basis: Tensor
     centres: Tensor
@@ -184,8 +139,7 @@ class Gaussian(nn.Module):
     left_out: Tensor
 
     def __init__(self, dim: int, classes: Classes, settings: GaussianSettings = GaussianSettings()):  # noqa: B008
-        super().__init__()
-        self.settings = settings
+        super().__init__(dim, classes, settings)
         dims = min(settings.dims, dim)
         shapes = {
             "mean": (dim,),
@@ -193,40 +147,29 @@ class Gaussian(nn.Module):
             "centres": (len(classes.semantics), dims),
             "noise": (),
         }
-        self.register_buffer("semantics", classes.semantics)
-        self.register_buffer("seen", classes.seen)
-        self.register_buffer("unseen", classes.unseen)
         for name, shape in shapes.items():
             self.register_buffer(name, torch.zeros(shape))
         self.register_buffer("factors", torch.eye(dims).repeat(2, 1, 1))
         self.register_buffer("left_out", torch.zeros(len(classes.seen), dims), persistent=False)
+        self.kernel, self.regression = Kernel(settings.kernels[0]), Regression.blank(dims)
 
-    @property
-    def count(self) -> int:
-        """The number of `candidates`."""
-        s = self.settings
-        return len(s.semantics) * len(s.kernels) * len(s.ridges) * len(s.shrinks) * len(s.widens)
-
-    def fit(self, x: Float[Tensor, "n d"], labels: Int[Tensor, " n"], **choice: Any) -> None:
-        """Fit with the first of each listed setting, or with those of ``choice``."""
-        settings = replace(self.settings, **only(choice))
-        next(self._fitted(x, labels, settings))
-
-    def candidates(self, x: Float[Tensor, "n d"], labels: Int[Tensor, " n"]) -> Iterator[dict[str, Any]]:
+    def candidates(self, x: Float[Tensor, "n d"] | Stream, labels: Int[Tensor, " n"]) -> Iterator[dict[str, Any]]:
         """Fit with every combination of the listed settings in turn; yield each choice while it is in place."""
-        yield from self._fitted(x, labels, self.settings)
-
-    def _fitted(self, x: Tensor, labels: Tensor, settings: GaussianSettings) -> Iterator[dict[str, Any]]:
+        settings: GaussianSettings = self.settings
         found = Statistics.of(x, labels, self.seen, settings.dims)
-        self.mean, self.basis = found.mean, found.basis
+        self.mean, self.basis = found.mean, found.basis.contiguous()  # a saved and loaded one gives the same bits
         self.noise = torch.tensor(found.noise, device=x.device)
         sphere = found.within.diagonal().mean() * torch.eye(len(found.within)).to(found.within)
         for mapped, kind in product(settings.semantics, settings.kernels):
-            features = kernel_features(map_semantics(self.semantics.double(), mapped), self.seen, kind)
-            regression = RidgeRegression(features, self.seen, found.class_means)
+            self.describe(mapped)
+            semantics = self.semantic_map(self.semantics.double())
+            self.kernel = Kernel.fit(semantics[self.seen], kind)
+            features = self.kernel(semantics)
+            ridges = Ridge(features[self.seen], found.class_means)
             for ridge in settings.ridges:
-                centres, errors = regression.fit(ridge)
+                self.regression, errors = ridges.fit(ridge)
                 self.left_out = (found.class_means - errors).float()
+                centres = self.regression(features)
                 centres[self.seen] = found.class_means
                 self.centres = centres.float()
                 for shrink, widen in product(settings.shrinks, settings.widens):
@@ -234,6 +177,12 @@ class Gaussian(nn.Module):
                     wide = within + widen * (errors.T @ errors) / len(errors)
                     self.factors = torch.stack([torch.linalg.cholesky(c) for c in (within, wide)]).float()
                     yield {"semantics": mapped, "kernel": kind, "ridge": ridge, "shrink": shrink, "widen": widen}
+
+    def extend(self, semantics: Float[Tensor, "m s"]) -> None:
+        """Append unseen classes, described by raw semantics: their means are predicted as the others' were."""
+        super().extend(semantics)
+        added = self.semantics[len(self.centres) :].double()
+        self.centres = torch.cat([self.centres, self.regression(self.kernel(self.semantic_map(added))).float()])
 
     def twin(self) -> Gaussian:
         """Another module with the same tensors, any of which may be replaced."""
@@ -260,20 +209,23 @@ class Gaussian(nn.Module):
 
     def view(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n p"]:
         """Coordinates in the basis: all that tells classes apart."""
-        return (x - self.mean) @ self.basis
+        return (x - self.mean.to(x)) @ self.basis.to(x)
 
     def log_outside(self, x: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         """Log-density of what lies outside of the basis: noise, the same for all classes.
 
-        In double precision: it can be so large that a float32 sum would swallow the differences between classes.
+        In double precision, and from the rejected vector itself: its length divided by a small noise is so large that
+        the difference of two float32 sums, or a float32 result, would be off by a hundred nats.
         """
         rest = len(self.mean) - self.basis.shape[1]
         if not rest:
             return x.new_zeros(len(x), dtype=torch.double)
-        centred = x - self.mean
-        lost = (centred.square().sum(1) - self.view(x).square().sum(1)).clamp(min=0)
-        noise = self.noise.double()
-        return -0.5 * (lost.double() / noise + rest * torch.log(2 * math.pi * noise))
+        mean, basis, noise = self.mean.double(), self.basis.double(), self.noise.double()
+        lost = []
+        for part in x.split(PROJECTED_ROWS):
+            centred = part.double() - mean
+            lost.append((centred - (centred @ basis) @ basis.T).square().sum(1))
+        return -0.5 * (torch.cat(lost) / noise + rest * torch.log(2 * math.pi * noise))
 
     @torch.no_grad()
     def sample(self, classes: Int[Tensor, " n"], *, rng: Rng | None = None) -> Float[Tensor, "n d"]:
@@ -283,12 +235,15 @@ class Gaussian(nn.Module):
 
     @torch.no_grad()
     def log_ratio(self, y: Float[Tensor, "n p"], classes: Int[Tensor, " k"]) -> Float[Tensor, "n k"]:
-        """Log-density in nats, in the basis alone, of every row of a `view` under every class of ``classes``."""
+        """Log-density in nats, in the basis alone, of every row of a `view` under every class of ``classes``.
+
+        In the precision of ``y``.
+        """
         result = y.new_empty(len(y), len(classes))
         kinds = self.is_unseen(classes)
-        for kind, factor in enumerate(self.factors):
+        for kind, factor in enumerate(self.factors.to(y)):
             here = kinds == kind
-            points = torch.cat([y, self.centres[classes[here]]]).T
+            points = torch.cat([y, self.centres[classes[here]].to(y)]).T
             white = torch.linalg.solve_triangular(factor, points, upper=False).T
             distance = torch.cdist(white[: len(y)], white[len(y) :]).square()
             result[:, here] = -0.5 * (distance + y.shape[1] * math.log(2 * math.pi)) - factor.diagonal().log().sum()
@@ -298,3 +253,7 @@ class Gaussian(nn.Module):
     def log_prob(self, x: Float[Tensor, "n d"], classes: Int[Tensor, " k"]) -> Float[Tensor, "n k"]:
         """Exact log-density in nats of every row under every class of ``classes``."""
         return self.log_ratio(self.view(x), classes) + self.log_outside(x)[:, None]
+
+    def extra_repr(self) -> str:
+        """The numbers of dimensions and classes."""
+        return f"{super().extra_repr()}, dims={self.basis.shape[1]}"

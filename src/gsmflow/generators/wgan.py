@@ -1,8 +1,11 @@
-"""f-CLSWGAN (Xian et al. 2018): a conditional Wasserstein GAN with gradient penalty and a classification loss."""
+"""f-CLSWGAN: a conditional Wasserstein GAN with gradient penalty and a classification loss.
+
+Xian et al. 2018, https://arxiv.org/abs/1712.00981.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 import torch.nn.functional as F
@@ -11,8 +14,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..settings import TrainingSettings, WGANSettings
-from ..training import build_optimizer, steps_per_epoch, train
-from .base import Classes
+from ..streams import Stream
+from ..training import build_optimizer, minimize, steps_per_epoch
+from .base import Classes, Described
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -51,17 +55,18 @@ class Judge(nn.Module):
 
     def __init__(self, dim: int, classes: int):
         super().__init__()
-        self.linear: nn.Linear = nn.utils.skip_init(nn.Linear, dim, classes)  # type: ignore[assignment]
+        self.linear = cast(nn.Linear, nn.utils.skip_init(nn.Linear, dim, classes))
         nn.init.zeros_(self.linear.weight)  # convex: no random start is needed
         nn.init.zeros_(self.linear.bias)
 
-    def loss(self, x: Tensor, places: Tensor, *, step: int = 0, rng: Rng | None = None) -> dict[str, Tensor]:
-        """Cross-entropy of the true class."""
-        return {"nll": F.cross_entropy(self.linear(x), places)}
+    def loss(self, x: Tensor, labels: Tensor, *, step: int = 0, rng: Rng | None = None) -> dict[str, Tensor]:
+        """Cross-entropy of the true class, of which ``labels`` hold the places among the seen ones."""
+        return {"nll": F.cross_entropy(self.linear(x), labels)}
 
 
-class WGAN(nn.Module):
-    """Generator x = ReLU(W2 LeakyReLU(W1 [z, a])) against a critic, one hidden layer each (f-CLSWGAN, section 3).
+class WGAN(Described):
+    """Generator x = ReLU(W2 LeakyReLU(W1 [z, a])) against a critic, one hidden layer each (f-CLSWGAN, section 3,
+    https://arxiv.org/abs/1712.00981).
 
     Features must not be negative (min-max scaling). The noise z has the dimension of the semantics. One step is one
     update: ``critic_steps`` of the critic, then one of the generator.
@@ -69,19 +74,24 @@ class WGAN(nn.Module):
     Args:
         dim: dimension of the features.
         classes: semantics of all classes, and which are seen.
-        settings: sizes and weights.
+        settings: sizes and weights, and the map of the semantics.
+
+    Example:
+        >>> classes = Classes(torch.rand(4, 3), seen=torch.tensor([0, 1]), unseen=torch.tensor([2, 3]))
+        >>> WGAN(6, classes, WGANSettings(hidden=8)).sample(torch.tensor([2, 3, 3])).shape
+        torch.Size([3, 6])
     """
 
-    semantics: Tensor
-    seen: Tensor
+    per_seen = ("judge_weight", "judge_bias")
+
     judge_weight: Tensor
     judge_bias: Tensor
 
     def __init__(self, dim: int, classes: Classes, settings: WGANSettings = WGANSettings()):  # noqa: B008
-        super().__init__()
+        super().__init__(dim, classes, settings.semantics)
         self.settings = settings
-        self.noise_dim = classes.semantics.shape[1]
-        self.critic = Critic(dim, classes.semantics.shape[1], settings.hidden)
+        self.noise_dim = self.semantic_map.dim
+        self.critic = Critic(dim, self.noise_dim, settings.hidden)
         self.generator = nn.Sequential(
             nn.Linear(2 * self.noise_dim, settings.hidden),
             nn.LeakyReLU(0.2),
@@ -93,17 +103,15 @@ class WGAN(nn.Module):
                 nn.init.zeros_(parameter)
             else:
                 nn.init.normal_(parameter, std=0.02)
-        self.register_buffer("semantics", classes.semantics)
-        self.register_buffer("seen", classes.seen)
         self.register_buffer("judge_weight", torch.zeros(len(classes.seen), dim), persistent=False)
         self.register_buffer("judge_bias", torch.zeros(len(classes.seen)), persistent=False)
 
-    def prepare(self, x: Float[Tensor, "n d"], labels: Int[Tensor, " n"]) -> None:
+    def prepare(self, x: Float[Tensor, "n d"] | Stream, labels: Int[Tensor, " n"]) -> None:
         """Train the classifier of the classification loss on real features."""
         judge = Judge(x.shape[1], len(self.seen)).to(x.device)
         steps = JUDGE.epochs * steps_per_epoch(len(x), JUDGE.batch)
         places = torch.searchsorted(self.seen, labels)
-        for _ in train(judge, x, places, JUDGE, optimizer=build_optimizer(judge, JUDGE), steps=steps, seed=0):
+        for _ in minimize(judge, x, places, JUDGE, optimizer=build_optimizer(judge, JUDGE), steps=steps, seed=0):
             pass
         self.judge_weight, self.judge_bias = judge.linear.weight.detach(), judge.linear.bias.detach()
 
@@ -120,7 +128,7 @@ class WGAN(nn.Module):
         ``critic`` is E[D(fake)] - E[D(real)] and ``penalty`` keeps the slope of D near 1 between real and fake;
         ``generator`` is -E[D(fake)] and ``classification`` the cross-entropy of the class that was asked for.
         """
-        a = self.semantics[labels]
+        a = self.mapped[labels]
         if step % (self.settings.critic_steps + 1) < self.settings.critic_steps:
             with torch.no_grad():
                 fake = self.fake(a, rng)
@@ -142,4 +150,8 @@ class WGAN(nn.Module):
     @torch.no_grad()
     def sample(self, classes: Int[Tensor, " n"], *, rng: Rng | None = None) -> Float[Tensor, "n d"]:
         """Generate one feature vector for each entry of ``classes``."""
-        return self.fake(self.semantics[classes], rng)
+        return self.fake(self.mapped[classes], rng)
+
+    def extra_repr(self) -> str:
+        """The dimensions, the numbers of classes and whose turn it is how often."""
+        return f"{super().extra_repr()}, noise_dim={self.noise_dim}, critic_steps={self.settings.critic_steps}"

@@ -6,17 +6,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..generators.base import Classes
+from ..generators.base import Classes, Density, Projected, Scorer
+from .base import Recognizer
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Float, Int
 
-__all__ = ["Direct"]
+__all__ = ["Direct", "by_compatibility", "by_likelihood"]
 
 
-class Direct(nn.Module):
+class Direct(Recognizer):
     """The class of greatest score wins; the scores are a generator's ``log_prob`` or a baseline's compatibility.
 
     With ``log_prob`` and equal priors this is Bayes' rule.
@@ -37,14 +38,39 @@ class Direct(nn.Module):
         view: Callable[[Tensor], Tensor] | None = None,
     ):
         super().__init__()
-        self.score, self.view = score, view or (lambda x: x)
+        self.score, self.view_of = score, view
         every = torch.arange(len(classes.semantics), device=classes.semantics.device)
         self.register_buffer("every", every, persistent=False)
+
+    def view(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n v"]:
+        """What the generator looks at."""
+        return x if self.view_of is None else self.view_of(x)
 
     @torch.no_grad()
     def scores(self, x: Float[Tensor, "n v"]) -> Float[Tensor, "n k"]:
         """The generator's scores of every class."""
         return self.score(x, self.every)
 
-    def unseen_scores(self, x: Float[Tensor, "n v"]) -> None:
-        """Nothing of its own: unseen classes keep their scores when they are alone."""
+    def extend(self, count: int) -> None:
+        """Score ``count`` more classes."""
+        self.every = torch.arange(len(self.every) + count).to(self.every)
+
+    def keep(self, classes: Int[Tensor, " k"], unseen: Int[Tensor, " ku"]) -> None:
+        """Score as many classes as stay."""
+        self.every = self.every[: len(classes)]
+
+    def extra_repr(self) -> str:
+        """The number of classes."""
+        return f"classes={len(self.every)}"
+
+
+def by_likelihood(dim: int, classes: Classes, generator: Density) -> Direct:
+    """Bayes' rule, in the directions that tell classes apart where the generator knows them."""
+    if isinstance(generator, Projected):
+        return Direct(classes, generator.log_ratio, generator.view)
+    return Direct(classes, generator.log_prob)
+
+
+def by_compatibility(dim: int, classes: Classes, generator: Scorer) -> Direct:
+    """The scores of a baseline."""
+    return Direct(classes, generator.scores)

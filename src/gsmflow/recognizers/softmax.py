@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Generator as Rng
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
-from ..generators.base import Classes, Generator
+from ..errors import InputError
+from ..generators.base import Classes, Sampler
 from ..seeds import generator
 from ..settings import SoftmaxSettings
 from ..streams import Stream
+from .base import Recognizer
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -50,7 +52,7 @@ class Synthesized:
 
     def __init__(
         self,
-        generator: Generator,
+        generator: Sampler,
         classes: Int[Tensor, " k"],
         samples: int,
         dim: int,
@@ -59,7 +61,7 @@ class Synthesized:
         passes: float = 1,
         pool_bytes: float = math.inf,
     ):
-        most = max(1, int(min(samples, pool_bytes / (4 * dim * len(classes)))))
+        most = max(1, int(min(samples, pool_bytes / (4 * dim * max(1, len(classes))))))
         blocks = math.ceil(samples / most)
         self.block_samples = math.ceil(samples / blocks)
         self.passes = passes if blocks > 1 else math.inf
@@ -84,22 +86,35 @@ class Synthesized:
         return x, labels
 
 
-class Softmax(nn.Module):
+class Layer(nn.Linear):
+    """A linear layer that starts at zero and may have no outputs; building it draws no random numbers."""
+
+    def reset_parameters(self) -> None:
+        """Start at zero."""
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+
+
+class Softmax(Recognizer):
     """Linear scores over all classes (GZSL), and over the unseen classes alone (T1).
 
     Args:
         dim: dimension of the features.
-        classes: which classes there are, and which are unseen.
+        classes: which classes there are, and which are unseen; there may be none of these.
+
+    Example:
+        >>> classes = Classes(torch.rand(5, 3), seen=torch.tensor([0, 1, 3]), unseen=torch.tensor([2, 4]))
+        >>> Softmax(8, classes)
+        Softmax(
+          (all): Layer(in_features=8, out_features=5, bias=True)
+          (only_unseen): Layer(in_features=8, out_features=2, bias=True)
+        )
     """
 
     def __init__(self, dim: int, classes: Classes):
         super().__init__()
-        self.all = nn.Linear(dim, len(classes.semantics))
-        self.only_unseen = nn.Linear(dim, len(classes.unseen))
-
-    def view(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-        """The features as they are."""
-        return x
+        self.all = Layer(dim, len(classes.semantics))
+        self.only_unseen = Layer(dim, len(classes.unseen))
 
     def forward(self, x: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n k"], Float[Tensor, "n ku"]]:
         """Logits over all classes and over the unseen ones, from one pass over the features."""
@@ -118,9 +133,34 @@ class Softmax(nn.Module):
         """Logits over the unseen classes, in the order of ``Classes.unseen``."""
         return self.only_unseen(x)
 
+    def extend(self, count: int) -> None:
+        """Refuse: what a layer has not learnt it cannot score.
+
+        Raises:
+            InputError: always, unless ``count`` is 0.
+        """
+        if count:
+            known = self.all.out_features
+            raise InputError(
+                f"the softmax learnt a layer for {known} classes and must be fitted again for {known + count}: train "
+                "with --recognizer likelihood, or train again."
+            )
+
+    def keep(self, classes: Int[Tensor, " k"], unseen: Int[Tensor, " ku"]) -> None:
+        """Drop the rows of all classes but these; ``unseen`` are the ids of all unseen ones so far."""
+        self.all = self.chosen(self.all, classes)
+        self.only_unseen = self.chosen(self.only_unseen, torch.isin(unseen, classes))
+
+    def chosen(self, layer: Layer, rows: Tensor) -> Layer:
+        """A layer of some outputs of another."""
+        weight = layer.weight.detach()[rows]
+        smaller = Layer(layer.in_features, len(weight)).to(weight)
+        smaller.load_state_dict({"weight": weight, "bias": layer.bias.detach()[rows]})
+        return smaller
+
 
 def fit_softmax(
-    synthesizer: Generator,
+    synthesizer: Sampler,
     x: Float[Tensor, "n d"] | Stream,
     labels: Int[Tensor, " n"],
     classes: Classes,
@@ -132,9 +172,11 @@ def fit_softmax(
     """Train both layers side by side; yield the recognizer after each epoch.
 
     The layer over all classes learns from real seen and synthesized unseen features, the one over the unseen classes
-    from the synthesized ones in the same batch (GSMFlow, section 3.5, and the published code). Every batch holds real
-    and synthesized features in the proportion of their numbers. Averaged weights (Polyak & Juditsky 1992) are yielded
-    from where the average begins.
+    from the synthesized ones in the same batch (GSMFlow, section 3.5,
+    https://arxiv.org/abs/2107.03163, and the published code). Every batch holds real
+    and synthesized features in the proportion of their numbers. Averaged weights (Polyak & Juditsky 1992,
+    https://doi.org/10.1137/0330046) are yielded from where the average begins. Without unseen classes nothing is
+    synthesized.
 
     Args:
         synthesizer: a trained generator.
@@ -148,9 +190,8 @@ def fit_softmax(
     device, dim = x.device, x.shape[1]
     recognizer = Softmax(dim, classes).to(device)
     weights_rng = generator(device, seed, "weights")
-    for layer in (recognizer.all, recognizer.only_unseen):
+    for layer in (recognizer.all, recognizer.only_unseen)[: 2 if len(classes.unseen) else 1]:
         nn.init.xavier_normal_(layer.weight, generator=weights_rng)
-        nn.init.zeros_(layer.bias)
     if start:
         recognizer.load_state_dict(start)
     optimizer = torch.optim.Adam(recognizer.parameters(), lr=settings.lr, betas=(0.5, 0.999), fused=True)
@@ -171,28 +212,29 @@ def fit_softmax(
     epoch_steps = math.ceil(total / batch)
     last = settings.epochs * epoch_steps
     average_after = last - round(settings.average * last)
-    averaged = deepcopy(recognizer) if settings.average else recognizer
+    averaged = AveragedModel(recognizer) if settings.average else None
+    least_fake = min(1, len(classes.unseen))
 
     for epoch in range(settings.epochs):
         for step in range(epoch * epoch_steps, (epoch + 1) * epoch_steps):
             shares = [(step + i) * batch * len(x) // total for i in (0, 1)]
-            real_rows = min(shares[1] - shares[0], batch - 1)
-            real_x, real_y = real.take(real_rows)
-            fake_x, fake_y = fake.take(batch - real_rows)
+            real_rows = min(shares[1] - shares[0], batch - least_fake)
+            batch_x, batch_y = real.take(real_rows)
+            if least_fake:
+                fake_x, fake_y = fake.take(batch - real_rows)
+                batch_x, batch_y = torch.cat([batch_x, fake_x]), torch.cat([batch_y, fake_y])
 
-            among_all, among_unseen = recognizer(torch.cat([real_x, fake_x]))
-            loss = F.cross_entropy(among_all, torch.cat([real_y, fake_y]))
-            loss = loss + F.cross_entropy(among_unseen[real_rows:], torch.searchsorted(classes.unseen, fake_y))
+            among_all, among_unseen = recognizer(batch_x)
+            loss = F.cross_entropy(among_all, batch_y)
+            if least_fake:
+                places = torch.searchsorted(classes.unseen, batch_y[real_rows:])
+                loss = loss + F.cross_entropy(among_unseen[real_rows:], places)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
-            if step >= average_after:
-                take_into_mean(averaged, recognizer, step - average_after + 1)
-        yield averaged if (epoch + 1) * epoch_steps > average_after else recognizer
-
-
-@torch.no_grad()
-def take_into_mean(mean: nn.Module, one: nn.Module, count: int) -> None:
-    """Make ``mean``, so far that of ``count - 1`` modules, the mean of ``count``, of which ``one`` is the last."""
-    for kept, new in zip(mean.parameters(), one.parameters(), strict=True):
-        kept.lerp_(new, 1 / count)
+            if averaged and step >= average_after:
+                averaged.update_parameters(recognizer)
+        if averaged and (epoch + 1) * epoch_steps > average_after:
+            yield cast(Softmax, averaged.module)
+        else:
+            yield recognizer

@@ -3,14 +3,14 @@
 from .coupling import ConditionalAffineCoupling
 from .flow import ConditionalFlow
 from .gsmflow import GSMFlow
+from .linear import LinearFlow
 from .positioning import RelativePositioning, find_anchors
-from .residual import ResidualFlow
 
 __all__ = [
     "ConditionalAffineCoupling",
     "ConditionalFlow",
     "GSMFlow",
+    "LinearFlow",
     "RelativePositioning",
-    "ResidualFlow",
     "find_anchors",
 ]

@@ -20,7 +20,7 @@ __all__ = ["ConditionalAffineCoupling", "Subnet", "log_scale", "scale_shift", "u
 def log_scale(s: Tensor, clamp: float) -> Tensor:
     r"""Soft-clamped log-scale :math:`e(s) = c \cdot 0.636 \arctan(s)`, so that :math:`|e(s)| < c`.
 
-    The constant is 0.636, not 2/pi, as in the published code (GLOW coupling of FrEIA, Ardizzone et al. 2018).
+    The constant is 0.636, not 2/pi, as in the published code (GLOW coupling of FrEIA, https://github.com/vislearn/FrEIA).
     """
     return (clamp * 0.636) * torch.atan(s)
 
@@ -68,7 +68,8 @@ class Subnet(nn.Module):
 
 
 class ConditionalAffineCoupling(nn.Module):
-    r"""One block; both halves move (GSMFlow, section 3; DESIGN: GLOW coupling of FrEIA).
+    r"""One block; both halves move (GSMFlow, section 3, https://arxiv.org/abs/2107.03163;
+    the GLOW coupling of FrEIA, after Kingma & Dhariwal 2018, https://arxiv.org/abs/1807.03039).
 
     .. math::
         y_1 = x_1 \exp(e(s_2)) + t_2, \quad (s_2, t_2) = subnet_2([x_2, g]) \\

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Generator, Tensor, nn
@@ -22,7 +23,8 @@ def standard_normal_log_prob(z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
 
 
 class ConditionalFlow(nn.Module):
-    r"""An invertible map z = f(x; g) whose inverse generates features from noise (GSMFlow, section 3).
+    r"""An invertible map z = f(x; g) whose inverse generates features from noise (GSMFlow, section 3,
+    https://arxiv.org/abs/2107.03163).
 
     .. math:: \log p(x | g) = \log N(f(x; g); 0, I) + \log |\det \partial f / \partial x|
 
@@ -70,8 +72,8 @@ class ConditionalFlow(nn.Module):
     ) -> Float[Tensor, "n d"]:
         """Noise to features."""
         z1, z2 = self.halves(z)
-        for block in reversed(self.blocks):
-            z1, z2 = block.inverse(z1, z2, g, index)  # type: ignore[operator]
+        for block in reversed(cast("Sequence[ConditionalAffineCoupling]", self.blocks)):
+            z1, z2 = block.inverse(z1, z2, g, index)
         return torch.cat([z1, z2], 1)
 
     def log_prob(self, x: Tensor, g: Tensor, index: Tensor | None = None) -> Float[Tensor, " n"]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -19,7 +21,6 @@ def find_anchors(semantics: Float[Tensor, "k s"]) -> list[int]:
     With s_k the sum of the cosine similarities of class k to all classes given: the classes of least, greatest and
     median s_k, the median being place ``k // 2`` of the sorted sums.
 
-    >>> import torch
     >>> find_anchors(torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]))
     [2, 1, 0]
     """
@@ -46,4 +47,8 @@ class RelativePositioning(nn.Module):
     def forward(self, semantics: Float[Tensor, "k s"]) -> Float[Tensor, "k g"]:
         """Map class semantics to positions."""
         pairs = zip(self.responses, self.anchors, strict=True)
-        return sum(F.relu(response(semantics - anchor)) for response, anchor in pairs)  # type: ignore[return-value]
+        return reduce(torch.add, (F.relu(response(semantics - anchor)) for response, anchor in pairs))
+
+    def extra_repr(self) -> str:
+        """The number of anchors and the dimension of their semantics."""
+        return "anchors={}, semantic_dim={}".format(*self.anchors.shape)

@@ -1,26 +1,27 @@
-"""A linear flow that starts as the closed form and learns which errors of its predicted means matter."""
+"""The linear flow on the closed form: it starts as that and learns which errors of the predicted means matter."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Generator as Rng
 from torch import Tensor, nn
 
-from ...settings import GaussianSettings, ResidualSettings
+from ...settings import GaussianSettings, LinearFlowSettings
+from ...streams import Stream
 from ..base import Classes
 from ..gaussian import Gaussian
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-__all__ = ["ResidualFlow"]
+__all__ = ["LinearFlow"]
 
 
-class ResidualFlow(nn.Module):
-    r"""Unseen classes behind a learnt linear map of their whitened residuals; this project's, not the paper's.
+class LinearFlow(nn.Module):
+    r"""Unseen classes behind a learnt linear map of their whitened deviations; this project's, not the paper's.
 
     With :math:`m_k` and L the mean and the Cholesky factor that the closed form gives unseen class k, and P its
     principal directions,
@@ -40,12 +41,14 @@ class ResidualFlow(nn.Module):
         settings: temperature and penalty.
     """
 
+    stands_on: ClassVar[str | None] = "gaussian"
+
     def __init__(
         self,
         dim: int,
         classes: Classes,
         gaussian: GaussianSettings = GaussianSettings(),  # noqa: B008
-        settings: ResidualSettings = ResidualSettings(),  # noqa: B008
+        settings: LinearFlowSettings = LinearFlowSettings(),  # noqa: B008
     ):
         super().__init__()
         self.settings = settings
@@ -53,8 +56,8 @@ class ResidualFlow(nn.Module):
         dims = self.base.basis.shape[1]
         self.change = nn.Parameter(torch.zeros(dims, dims))
 
-    def prepare(self, x: Float[Tensor, "n d"], labels: Int[Tensor, " n"]) -> None:
-        """Fit the closed form."""
+    def prepare(self, x: Float[Tensor, "n d"] | Stream, labels: Int[Tensor, " n"]) -> None:
+        """Fit the closed form, with the first of each listed setting."""
         self.base.fit(x, labels)
 
     def whiten(self, y: Float[Tensor, "n p"]) -> Float[Tensor, "n p"]:
@@ -97,3 +100,15 @@ class ResidualFlow(nn.Module):
     def sample(self, classes: Int[Tensor, " n"], *, rng: Rng | None = None) -> Float[Tensor, "n d"]:
         """Generate one feature vector for each entry of ``classes``."""
         return self.learnt().sample(classes, rng=rng)
+
+    def extend(self, semantics: Float[Tensor, "m s"]) -> None:
+        """Append unseen classes, described by raw semantics: the learnt map is one for all of them."""
+        self.base.extend(semantics)
+
+    def keep(self, classes: Int[Tensor, " k"]) -> None:
+        """Drop all classes but these sorted ids, and renumber them from 0 in that order."""
+        self.base.keep(classes)
+
+    def extra_repr(self) -> str:
+        """The constants of the loss."""
+        return f"temperature={self.settings.temperature}, decay={self.settings.decay}"
