@@ -126,7 +126,7 @@ def test_candidates_are_all_combinations_and_fit_repeats_each(problem, kind, set
     names = {"gammas": "gamma", "lambdas": "lambda", "ridges": "ridge", "metrics": "metric"}
     lists = {"semantics": MAPS} | {names[k]: values for k, values in asdict(settings).items() if k != "semantics"}
     assert choices == [dict(zip(lists, values, strict=True)) for values in product(*lists.values())]
-    assert model.count == len(choices)
+    assert model.count() == len(choices)
     assert choices[-1] == last
 
 

@@ -170,12 +170,12 @@ def test_candidates_are_all_combinations_and_fit_repeats_each(problem):
     gaussian, found = Gaussian(8, classes, settings), []
     for choice in gaussian.candidates(x, labels):
         again = Gaussian(8, classes, Gaussian.only(settings, choice))
-        assert again.count == 1
+        assert again.count() == 1
         again.fit(x, labels)
         assert torch.equal(again.log_prob(x[:3], classes.unseen), gaussian.log_prob(x[:3], classes.unseen))
         found.append(tuple(choice.values()))
     assert found == list(product(("l2", "spread"), ("linear", "rbf"), (0.1, 1.0), (0.1,), (0.0, 0.5)))
-    assert gaussian.count == 16
+    assert gaussian.count() == 16
 
 
 def linear_flow(problem, *, train: bool) -> LinearFlow:

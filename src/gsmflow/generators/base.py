@@ -79,14 +79,15 @@ class Trained(Protocol):
 
 @runtime_checkable
 class ClosedForm(Protocol):
-    """A generator that is fitted in one go, from settings of which some list several values.
+    """A generator that is fitted in one go, from a section of the settings of which some values are lists."""
 
-    It has a property, so ask instances (``isinstance``), not classes.
-    """
-
-    @property
     def count(self) -> int:
         """The number of `candidates`."""
+        ...
+
+    @classmethod
+    def only(cls, settings: Any, choice: Mapping[str, Any]) -> Any:
+        """The section with lists of one entry each: those of a choice that `candidates` gave."""
         ...
 
     def fit(self, x: Tensor | Stream, labels: Int[Tensor, " n"]) -> None:
@@ -238,7 +239,6 @@ class Listed(Described):
         super().__init__(dim, classes, settings.semantics[0])
         self.settings = settings
 
-    @property
     def count(self) -> int:
         """The number of `candidates`."""
         return prod(len(values) for values in vars(self.settings).values() if isinstance(values, tuple))

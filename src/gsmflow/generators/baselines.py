@@ -108,7 +108,7 @@ class ESZSL(Baseline):
         >>> classes = Classes(torch.eye(3), seen=torch.tensor([0, 1]), unseen=torch.tensor([2]))
         >>> model = ESZSL(2, classes)
         >>> model.fit(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 1]))
-        >>> model.scores(torch.tensor([[2.0, 0.0]]), torch.tensor([0, 1])).argmax().item(), model.count
+        >>> model.scores(torch.tensor([[2.0, 0.0]]), torch.tensor([0, 1])).argmax().item(), model.count()
         (0, 25)
     """
 

@@ -23,6 +23,10 @@ class Recognizer(nn.Module):
         """What the scores are computed from: the features as they are, or less where less tells classes apart."""
         return x
 
+    def widen(self, view: Float[Tensor, "n v"]) -> Float[Tensor, "n v"]:
+        """A `view` in the precision that final decisions are made in, where the scores follow it."""
+        return view
+
     def scores(self, x: Float[Tensor, "n v"]) -> Float[Tensor, "n k"]:
         """Scores of every class, from a `view`."""
         raise NotImplementedError

@@ -27,6 +27,7 @@ class Direct(Recognizer):
         score: from ``(n, v)`` views of features and ``(k,)`` class ids to ``(n, k)`` scores: a method of the generator,
             which is used and not owned: its parameters are not this module's.
         view: from ``(n, D)`` scaled features to what ``score`` takes; by default the features themselves.
+        is_linear: whether the score takes double precision, in which scores do not depend on how many classes there are.
     """
 
     every: Tensor
@@ -36,15 +37,21 @@ class Direct(Recognizer):
         classes: Classes,
         score: Callable[[Tensor, Tensor], Tensor],
         view: Callable[[Tensor], Tensor] | None = None,
+        *,
+        is_linear: bool = False,
     ):
         super().__init__()
-        self.score, self.view_of = score, view
+        self.score, self.view_of, self.is_linear = score, view, is_linear
         every = torch.arange(len(classes.semantics), device=classes.semantics.device)
         self.register_buffer("every", every, persistent=False)
 
     def view(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n v"]:
         """What the generator looks at."""
         return x if self.view_of is None else self.view_of(x)
+
+    def widen(self, view: Float[Tensor, "n v"]) -> Float[Tensor, "n v"]:
+        """In double precision, where the score takes it and the device has it."""
+        return view.double() if self.is_linear and view.device.type != "mps" else view
 
     @torch.no_grad()
     def scores(self, x: Float[Tensor, "n v"]) -> Float[Tensor, "n k"]:
@@ -67,10 +74,10 @@ class Direct(Recognizer):
 def by_likelihood(dim: int, classes: Classes, generator: Density) -> Direct:
     """Bayes' rule, in the directions that tell classes apart where the generator knows them."""
     if isinstance(generator, Projected):
-        return Direct(classes, generator.log_ratio, generator.view)
+        return Direct(classes, generator.log_ratio, generator.view, is_linear=True)
     return Direct(classes, generator.log_prob)
 
 
 def by_compatibility(dim: int, classes: Classes, generator: Scorer) -> Direct:
     """The scores of a baseline."""
-    return Direct(classes, generator.scores)
+    return Direct(classes, generator.scores, is_linear=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from ..files import as_json
@@ -79,10 +80,15 @@ def read_event(line: str) -> Event:
     Raises:
         ValueError: if it is none.
     """
-    from pydantic import TypeAdapter
-
     content = json.loads(line)
     name = content.pop("event", None) if isinstance(content, dict) else None
     if name not in KINDS:
         raise ValueError(f"there is no event {name!r}")
-    return TypeAdapter(KINDS[name]).validate_python(content)
+    return _adapter(name).validate_python(content)
+
+
+@cache
+def _adapter(name: str) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(KINDS[name])

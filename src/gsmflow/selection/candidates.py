@@ -90,9 +90,15 @@ class Judged:
         Raises:
             ValueError: if it is something else.
         """
-        from pydantic import TypeAdapter
-
-        return TypeAdapter(cls, config={"arbitrary_types_allowed": True}).validate_python(content)
+        unknown = content.keys() - {entry.name for entry in fields(cls)} | content.keys() & {"curve"}
+        if unknown:
+            raise ValueError(f"unknown are {', '.join(sorted(unknown))}")
+        if not all(isinstance(content.get(name), int | float) for name in (*FIGURES, "candidate")):
+            raise ValueError(f"{', '.join(FIGURES)} and candidate must be numbers")
+        try:
+            return cls(**content)
+        except TypeError as error:
+            raise ValueError(str(error)) from error
 
 
 def curves_as_tensor(judged: Sequence[Judged]) -> Tensor:

@@ -104,10 +104,10 @@ class Fit:
             return found
         if isinstance(self.generator, ClosedForm):
             found = []
-            run.display.begin(self.phase, self.generator.count)
+            run.display.begin(self.phase, self.generator.count())
             for place, choice in enumerate(self.generator.candidates(self.x, self.labels)):
                 found += judge(place, choice)
-                run.display.begin(self.phase, self.generator.count)
+                run.display.begin(self.phase, self.generator.count())
                 run.display.show(place + 1, {})
                 run.stop_if_asked()
             self.log_judged(run, 0, last=True, found=found)

@@ -20,7 +20,7 @@ import torch
 from ..data import ZeroShotDataset, pseudo_unseen
 from ..errors import InputError
 from ..evaluation.metrics import Metrics, measure_recognizer
-from ..generators import ClosedForm, Described, generator_kind
+from ..generators import ClosedForm, generator_kind
 from ..model import About, ZeroShotModel
 from ..overrides import assign, grid_points
 from ..recognizers import recognizers_for
@@ -164,8 +164,7 @@ def with_closed_form(folds: Folds, settings: Settings, run: Run) -> tuple[Settin
 
 def stands_on(settings: Settings) -> str | None:
     """The name of the closed form that the generator stands on, if it stands on one."""
-    kind = generator_kind(settings.generator).kind
-    return kind.stands_on if issubclass(kind, Described) else None
+    return getattr(generator_kind(settings.generator).kind, "stands_on", None)
 
 
 def choose_on_folds(folds: Folds, settings: Settings, stage: Stage, run: Run) -> Chosen:
