@@ -70,6 +70,17 @@ def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dic
     Args:
         model: what it optimizes; its names are used.
         optimizer: as `build_optimizer` makes it.
+
+    Returns:
+        The tensors themselves, not copies: the next step changes them.
+
+    Example:
+        >>> model = nn.Linear(2, 1)
+        >>> optimizer = build_optimizer(model, TrainingSettings())
+        >>> model(torch.ones(1, 2)).sum().backward()
+        >>> optimizer.step()
+        >>> sorted(optimizer_tensors(model, optimizer))[:3]
+        ['state.bias.exp_avg', 'state.bias.exp_avg_sq', 'state.bias.step']
     """
     from torch.distributed.checkpoint.state_dict import StateDictOptions, get_optimizer_state_dict
 

@@ -13,7 +13,7 @@ from gsmflow.data import synthetic
 from gsmflow.generators import Classes, Gaussian, LinearFlow, adopt
 from gsmflow.generators import gaussian as module
 from gsmflow.generators.gaussian import Statistics
-from gsmflow.generators.regression import Kernel, Ridge
+from gsmflow.generators.regression import MOST_LANDMARKS, Kernel, Ridge
 from gsmflow.semantics import SemanticMap
 from gsmflow.settings import GaussianSettings, LinearFlowSettings
 
@@ -122,6 +122,7 @@ def test_landmarks_come_near_the_whole_kernel():
     semantics = as_semantics(300, 2).tanh()
     kernels = [Kernel.fit(semantics[:280], "rbf", landmarks=count) for count in (1024, 100)]
     assert [len(kernel.landmarks) for kernel in kernels] == [280, 100]
+    assert len(Kernel.fit(as_semantics(1100, 3), "rbf").landmarks) == MOST_LANDMARKS == 1024
     whole, few = (kernel(semantics) for kernel in kernels)
     assert few.shape[1] <= 100
     assert (whole @ whole.T - few @ few.T).abs().max() < 0.02

@@ -92,6 +92,20 @@ def generator_kind(name: str) -> GeneratorKind:
 def build_generator(dim: int, classes: Classes, settings: Settings) -> nn.Module:
     """An untrained generator of the kind that ``settings.generator`` names, for features of ``dim`` dimensions.
 
+    Its parameters are drawn from torch's global random state.
+
+    Example:
+        >>> import torch
+        >>> classes = Classes(torch.rand(4, 3), seen=torch.tensor([0, 1, 3]), unseen=torch.tensor([2]))
+        >>> model = build_generator(6, classes, Settings(generator="dap"))
+        >>> model
+        DAP(
+          dim=6, seen=3, unseen=1
+          (semantic_map): SemanticMap(l2, dim=3)
+        )
+        >>> isinstance(model, Scorer), isinstance(model, Sampler)
+        (True, False)
+
     Raises:
         InputError: if there is no such generator.
     """

@@ -275,6 +275,12 @@ def adopt(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         module: as `gsmflow.generators.build_generator` makes it.
         tensors: what ``state_dict`` gave.
 
+    Example:
+        >>> one, two = nn.BatchNorm1d(2, affine=False), nn.BatchNorm1d(3, affine=False)
+        >>> adopt(one, two.state_dict())
+        >>> one.running_mean
+        tensor([0., 0., 0.])
+
     Raises:
         RuntimeError: if a name is missing or unknown, or a parameter has another shape.
     """

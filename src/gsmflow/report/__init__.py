@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ..data import ZeroShotDataset
 from ..errors import InputError
-from ..generators import GENERATORS
-from ..runs import write_atomically
-from .facts import FIGURES, Facts, class_rows, read_facts
-from .figures import draw_confusion, draw_curves, draw_judging, draw_losses
+from ..files import write_atomically
+from ..generators import Sampler
+from ..overrides import flat, plain
+from ..selection import used_sections
+from .drawings import draw_confusion, draw_curves, draw_judging, draw_losses
+from .facts import NUMBERS, Facts, class_rows, read_facts
 from .learning import judgings, losses
 from .picture import Picture, to_png, to_svg
 from .probe import Probe, load_data, probe
@@ -51,6 +54,7 @@ def write_report(
     out: str | Path | None = None,
     *,
     data_root: str | Path | None = None,
+    dataset: ZeroShotDataset | None = None,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> Path:
     """Write the report of one run, or of several side by side, and its pictures as PNG in a folder beside it.
@@ -59,6 +63,7 @@ def write_report(
         folders: run folders.
         out: the page; by default ``report.html`` in the run folder, or for several runs in the current folder.
         data_root: where the data sets are now; by default where they were.
+        dataset: the data of the run, where they are at hand.
         say: takes a sentence for the user.
 
     Returns:
@@ -74,7 +79,7 @@ def write_report(
     check_place(page)
     files = page.with_name(f"{page.stem}-files")
     missing: list[str] = []
-    sections = of_one(runs[0], data_root, missing) if len(runs) == 1 else of_several(runs)
+    sections = of_one(runs[0], data_root, dataset, missing) if len(runs) == 1 else of_several(runs)
     for sentence in missing:
         say(sentence)
     pictures = [picture for section in sections for picture in section.pictures]
@@ -109,11 +114,13 @@ def check_place(page: Path) -> None:
         raise InputError(f"{page} is a folder; choose another --out.")
 
 
-def of_one(run: Facts, data_root: str | Path | None, missing: list[str]) -> list[Section]:
+def of_one(
+    run: Facts, data_root: str | Path | None, dataset: ZeroShotDataset | None, missing: list[str]
+) -> list[Section]:
     """All sections of the report of one run; what cannot be shown is told in ``missing``."""
     found = None
     try:
-        dataset = load_data(run.config, str(data_root) if data_root else None)
+        dataset = dataset or load_data(run.config, str(data_root) if data_root else None)
     except InputError as error:
         missing.append(
             "Left out for want of the data: the interval of AUSUC, the map of features and the generation shifts. "
@@ -121,7 +128,7 @@ def of_one(run: Facts, data_root: str | Path | None, missing: list[str]) -> list
         )
     else:
         found = probe(run, dataset)
-        otherwise = found.decided_otherwise(run.confusion)
+        otherwise = found.decided_otherwise(run.confusions)
         if otherwise:
             missing.append(
                 f"{otherwise} of {len(found.labels)} test samples are now decided otherwise than in confusion.csv: on "
@@ -130,12 +137,25 @@ def of_one(run: Facts, data_root: str | Path | None, missing: list[str]) -> list
     sections = [
         Section("result", "Result", template="result", run=(run, found.ausuc if found else None)),
         training_section(run),
-        Section("curve", "Seen-unseen curve", pictures=(draw_curves([run]),)),
-        Section("classes", "Classes, worst first", template="classes", run=class_rows(run)),
-        Section("confusion", "Confusion", pictures=(draw_confusion(run),)),
+        *of_tests(run, missing),
         *(of_data(run, found, missing) if found else []),
         Section("settings", "Settings and provenance", template="settings", run=run),
     ]
+    return sections
+
+
+def of_tests(run: Facts, missing: list[str]) -> list[Section]:
+    """The sections that need test samples of which the run folder tells."""
+    sections = []
+    if len(run.curve.constants):
+        sections.append(Section("curve", "Seen-unseen curve", pictures=(draw_curves([run]),)))
+    else:
+        missing.append("There is no seen-unseen curve: a test set is empty.")
+    if len(run.confusions):
+        sections.append(Section("classes", "Classes, worst first", template="classes", run=class_rows(run)))
+        sections.append(Section("confusion", "Confusion", pictures=(draw_confusion(run),)))
+    else:
+        missing.append("Nothing is told of single classes: there are no test samples.")
     return sections
 
 
@@ -148,6 +168,9 @@ def training_section(run: Facts) -> Section:
     stages = judgings(run.history)
     pictures += [draw_judging(judging, f"judged-{place + 1}") for place, judging in enumerate(stages)]
     words = () if terms else ("The generator is a closed form, fitted in one go: there is no loss by step.",)
+    phases = {phase for lines in terms.values() for phase in lines}
+    if len(phases) > LOSSES_SHOWN:
+        words = (f"Of {len(phases)} phases the losses of the last {LOSSES_SHOWN} are drawn.",)
     return Section("training", "Training and choice", words, tuple(pictures))
 
 
@@ -159,7 +182,7 @@ def last_phases(terms: dict[str, Any]) -> dict[str, Any]:
 
 def of_data(run: Facts, found: Probe, missing: list[str]) -> list[Section]:
     """The sections that need the data and the model."""
-    from .figures_of_data import draw_decided_digits, draw_generated_digits, draw_maps, draw_reliability
+    from .drawings_of_data import draw_decided_digits, draw_generated_digits, draw_maps, draw_reliability
     from .shifts import shifts
 
     names, sections = found.dataset.class_names, []
@@ -175,7 +198,9 @@ def of_data(run: Facts, found: Probe, missing: list[str]) -> list[Section]:
         sections.append(Section("map", "Map of unseen classes", (DIAGNOSTIC,), tuple(pictures), "numbers", unseen))
         picture = draw_reliability(found)
         sections.append(Section("shifts", "Generation shifts", (DIAGNOSTIC,), (picture,), "shifts", shifts(found)))
-    elif hasattr(found.model.generator, "sample"):
+    elif not len(found.dataset.test_unseen):
+        missing.append("There is no map and no generation shifts: no unseen class has a test sample.")
+    elif isinstance(found.model.generator, Sampler):
         missing.append("There is no map and no generation shifts: what the model generates is not finite.")
     else:
         missing.append("There is no map and no generation shifts: this model generates no features.")
@@ -211,9 +236,7 @@ def last_losses(runs: Sequence[Facts]) -> dict[str, Any]:
 
 def differing(runs: Sequence[Facts]) -> dict[str, list[str]]:
     """What was asked of the runs and is not the same for all that use it, by dotted key; "" for those that do not."""
-    from ..comparison import flat
-
-    asked = [{key: value for key, value in flat(asdict(run.config)).items() if uses(run, key)} for run in runs]
+    asked = [{key: value for key, value in flat(plain(run.config)).items() if uses(run, key)} for run in runs]
     keys = dict.fromkeys(key for one in asked for key in one)
     values = {key: [one.get(key, ABSENT) for one in asked] for key in keys}
     return {
@@ -225,12 +248,8 @@ def differing(runs: Sequence[Facts]) -> dict[str, list[str]]:
 
 def uses(run: Facts, key: str) -> bool:
     """Whether a setting, by its dotted key, had a say in a run: not the sizes of generators that it has not."""
-    section = key.split(".")[1] if key.startswith("settings.") else ""
-    if section in {name for _, sections in GENERATORS.values() for name in sections}:
-        return section in GENERATORS[run.metrics["generator"]][1]
-    if section == "training":
-        return any(event["event"] == "train" for event in run.history)
-    return section != "softmax" or run.metrics["recognizer"] == "softmax"
+    section = key.split(".")[1] if key.startswith("settings.") and key.count(".") > 1 else ""
+    return not section or section in used_sections(run.config.settings)
 
 
 def render(runs: Sequence[Facts], sections: Sequence[Section], missing: Sequence[str], files: str) -> str:
@@ -252,5 +271,5 @@ def render(runs: Sequence[Facts], sections: Sequence[Section], missing: Sequence
         "png": lambda picture: f"{quote(files)}/{quote(picture.name)}.png",
     }
     return environment.get_template("page.html").render(
-        runs=runs, sections=sections, missing=missing, figures=FIGURES, first_shown=15
+        runs=runs, sections=sections, missing=missing, numbers=NUMBERS, first_shown=15
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,20 +9,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
-from ..evaluation.metrics import harmonic_mean
-from ..generators import GENERATORS
-from ..runs import RunConfig, read_config, read_curve, read_metrics, read_model_tensors
+from ..evaluation.metrics import Curve, harmonic_mean
+from ..experiment import load_model
+from ..generators import generator_kind
+from ..model import ZeroShotModel
+from ..runs import RunConfig, RunFolder
+from ..runs.history import Event
+from ..selection import PROTOCOLS
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-__all__ = ["FIGURES", "ClassRow", "Facts", "Interval", "bootstrap", "class_rows", "matrix_order", "read_facts"]
+__all__ = ["NUMBERS", "ClassRow", "Facts", "Interval", "bootstrap", "class_rows", "matrix_order", "read_facts"]
 
-FIGURES = ("T1", "U", "S", "H", "AUSUC")
+NUMBERS = ("T1", "U", "S", "H", "AUSUC")
 NEEDED = (
-    *FIGURES,
+    *NUMBERS,
     *("U_raw", "S_raw", "H_raw", "constant", "per_class", "per_class_T1", "chosen", "test_reads", "selected_on"),
-    *("dataset", "features", "semantics", "protocol", "generator", "recognizer", "seed", "fingerprint", "versions"),
+    *("dataset", "features", "semantics", "protocol", "method", "generator", "recognizer", "seed", "fingerprint", "versions"),
 )
 RESAMPLES = 2_000
 CONFUSIONS = 3
@@ -43,10 +45,9 @@ class Facts:
         config_text: ``config.yaml`` as it stands.
         metrics: the content of ``metrics.json``; accuracies in percent.
         history: the events of ``history.jsonl``.
-        curve: ``constants``, ``unseen``, ``seen``.
-        class_names: K names.
-        unseen: sorted ids of the unseen classes.
-        confusion: ``(K, K)`` counts, true class by row.
+        curve: the seen-unseen curve.
+        model: the final model.
+        confusions: ``(m, 3)``: true class, decided class, how often, for all pairs that occur.
         intervals: 95 % intervals of T1, U, S, H.
     """
 
@@ -55,17 +56,36 @@ class Facts:
     config: RunConfig
     config_text: str
     metrics: dict[str, Any]
-    history: list[dict[str, Any]]
-    curve: dict[str, list[float]]
-    class_names: tuple[str, ...]
-    unseen: Int[np.ndarray, " ku"]
-    confusion: Int[np.ndarray, "k k"]
+    history: list[Event]
+    curve: Curve
+    model: ZeroShotModel
+    confusions: Int[np.ndarray, "m 3"]
     intervals: dict[str, Interval]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """K names."""
+        return self.model.class_names
+
+    @property
+    def unseen(self) -> Int[np.ndarray, " ku"]:
+        """Sorted ids of the unseen classes."""
+        return self.model.unseen.cpu().numpy()
+
+    @property
+    def samples(self) -> Int[np.ndarray, " k"]:
+        """Test samples of each class."""
+        return counts(self.confusions, len(self.class_names))
+
+    @property
+    def right(self) -> Int[np.ndarray, " k"]:
+        """Test samples of each class that are recognised."""
+        return counts(self.confusions[self.confusions[:, 0] == self.confusions[:, 1]], len(self.class_names))
 
     @property
     def is_selected_on_test(self) -> bool:
         """Whether the test sets chose the model."""
-        return self.metrics["protocol"] == "published"
+        return self.metrics["selected_on"] == PROTOCOLS["published"].selected_on
 
 
 @dataclass(frozen=True)
@@ -91,77 +111,48 @@ class ClassRow:
     taken_for: tuple[tuple[str, int], ...]
 
 
-def read_facts(folder: Path, name: str) -> Facts:
+def counts(confusions: Int[np.ndarray, "m 3"], classes: int) -> Int[np.ndarray, " k"]:
+    """How often each class is the true one."""
+    return np.bincount(confusions[:, 0], confusions[:, 2], minlength=classes).astype(np.int64)
+
+
+def read_facts(path: Path, name: str) -> Facts:
     """Read a finished run.
 
     Raises:
         InputError: if this is no run folder, the run is unfinished, or a file is damaged or of another version.
     """
-    config = read_config(folder)
-    metrics = read_metrics(folder)
+    folder = RunFolder(path)
+    config = folder.read_config()
+    metrics = folder.read_metrics()
     lacking = next((key for key in NEEDED if key not in metrics), None)
     if lacking:
         raise InputError(
-            f"{folder / 'metrics.json'} holds no {lacking!r}: the run is of another version of gsmflow; run it again."
+            f"{folder.metrics_file} holds no {lacking!r}: the run is of another version of gsmflow; run it again."
         )
-    if metrics["generator"] not in GENERATORS:
-        raise InputError(f"{folder} was made with a generator {metrics['generator']!r}, which this version lacks.")
-    class_names, confusion = read_confusion(folder / "confusion.csv")
-    unseen = read_model_tensors(folder).get("unseen")
-    if unseen is None or (len(unseen) and int(unseen.max()) >= len(class_names)):
-        raise InputError(
-            f"{folder / 'model.safetensors'} does not fit the {len(class_names)} classes of confusion.csv: the run was "
-            "altered or is of another version."
-        )
+    generator_kind(metrics["generator"])
+    model = load_model(path)
+    confusions = folder.read_confusions(model.class_names)
+    t1 = np.array([metrics["per_class_T1"].get(name, np.nan) for name in model.class_names], float)
+    samples = counts(confusions, len(t1))
+    right = counts(confusions[confusions[:, 0] == confusions[:, 1]], len(t1))
     return Facts(
-        folder,
+        path,
         name,
         config,
-        (folder / "config.yaml").read_text(encoding="utf-8"),
+        folder.config_file.read_text(encoding="utf-8"),
         metrics,
-        read_history(folder / "history.jsonl"),
-        read_curve(folder),
-        class_names,
-        unseen.numpy(),
-        confusion,
-        bootstrap(confusion, unseen.numpy(), accuracy_t1(metrics, class_names)),
+        folder.read_history(),
+        folder.read_curve(),
+        model,
+        confusions,
+        bootstrap(samples, right, model.unseen.cpu().numpy(), t1),
     )
 
 
-def read_confusion(path: Path) -> tuple[tuple[str, ...], Int[np.ndarray, "k k"]]:
-    """Class names and counts of a ``confusion.csv``."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            header, *rows = csv.reader(file)
-        counts = np.array([[int(value) for value in row[1:]] for row in rows])
-        if counts.shape != (len(header) - 1,) * 2 or (counts < 0).any():
-            raise ValueError(f"it is no square table of counts, but {' x '.join(map(str, counts.shape))}")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is missing or damaged ({error}): run it again in another folder.") from error
-    return tuple(header[1:]), counts
-
-
-def read_history(path: Path) -> list[dict[str, Any]]:
-    """The events of a ``history.jsonl``."""
-    try:
-        events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        for number, event in enumerate(events, 1):
-            needed = {"train": ("phase", "step"), "judged": ("phase", "found")}.get(event["event"], ())
-            for one in (event, *event.get("found", ())):
-                if any(key not in one for key in (needed if one is event else ("choice", "recognizer", "H"))):
-                    raise ValueError(f"line {number} lacks a value")
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{path} is missing or damaged ({error}): run it again in another folder.") from error
-    return events
-
-
-def accuracy_t1(metrics: dict[str, Any], class_names: tuple[str, ...]) -> Float[np.ndarray, " k"]:
-    """Accuracy of each class among the unseen ones, in percent; NaN where there is none."""
-    return np.array([metrics["per_class_T1"].get(name, np.nan) for name in class_names], float)
-
-
 def bootstrap(
-    confusion: Int[np.ndarray, "k k"],
+    samples: Int[np.ndarray, " k"],
+    right: Int[np.ndarray, " k"],
     unseen: Int[np.ndarray, " ku"],
     t1: Float[np.ndarray, " k"],
     *,
@@ -169,28 +160,33 @@ def bootstrap(
 ) -> dict[str, Interval]:
     """95 % percentile intervals of T1, U, S, H over test samples, resampled within each class, with a fixed seed.
 
+    There is none of what was not measured.
+
     How many of a class's n resampled samples are right is binomial, so that the counts are all it takes.
 
     Args:
-        confusion: counts, true class by row.
+        samples: test samples of each class.
+        right: those that are recognised.
         unseen: ids of the unseen classes.
         t1: ``(K,)`` accuracy among the unseen classes, in percent; NaN where there is none.
         resamples: how many.
     """
     rng = np.random.default_rng(0)
-    samples = confusion.sum(1)
     is_unseen = np.isin(np.arange(len(samples)), unseen)
 
-    def mean_accuracy(right: np.ndarray, among: np.ndarray) -> np.ndarray:
+    def mean_accuracy(hits: np.ndarray, among: np.ndarray) -> np.ndarray:
         n = samples[among]
-        return 100 * (rng.binomial(n, right[among] / n, (resamples, len(n))) / n).mean(1)
+        return 100 * (rng.binomial(n, hits[among] / n, (resamples, len(n))) / n).mean(1)
 
     tested = samples > 0
-    hits, hits_t1 = confusion.diagonal(), np.nan_to_num(t1) * samples / 100
-    drawn = {"T1": mean_accuracy(hits_t1, is_unseen & tested)}
-    drawn["U"] = mean_accuracy(hits, is_unseen & tested)
-    drawn["S"] = mean_accuracy(hits, ~is_unseen & tested)
-    drawn["H"] = np.array([harmonic_mean(u, s) for u, s in zip(drawn["U"], drawn["S"], strict=True)])
+    drawn = {}
+    if (is_unseen & tested).any():
+        drawn["T1"] = mean_accuracy(np.nan_to_num(t1) * samples / 100, is_unseen & tested)
+        drawn["U"] = mean_accuracy(right, is_unseen & tested)
+    if (~is_unseen & tested).any():
+        drawn["S"] = mean_accuracy(right, ~is_unseen & tested)
+    if "U" in drawn and "S" in drawn:
+        drawn["H"] = np.array([harmonic_mean(u, s) for u, s in zip(drawn["U"], drawn["S"], strict=True)])
     return {name: percentiles(values) for name, values in drawn.items()}
 
 
@@ -209,14 +205,14 @@ def matrix_order(facts: Facts) -> Int[np.ndarray, " k"]:
 def class_rows(facts: Facts) -> list[ClassRow]:
     """All classes, worst first; those without test samples last."""
     places = np.argsort(matrix_order(facts))
-    samples = facts.confusion.sum(1)
+    wrong: dict[int, list[tuple[int, int]]] = {}
+    for true, decided, often in facts.confusions.tolist():
+        if true != decided:
+            wrong.setdefault(true, []).append((-often, decided))
     rows = []
-    for k, name in enumerate(facts.class_names):
-        wrong = facts.confusion[k].copy()
-        wrong[k] = 0
-        most = np.argsort(-wrong, kind="stable")[:CONFUSIONS]
-        taken_for = tuple((facts.class_names[j], int(wrong[j])) for j in most if wrong[j])
-        n, right = int(samples[k]), int(facts.confusion[k, k])
+    for k, (name, n, right) in enumerate(zip(facts.class_names, facts.samples.tolist(), facts.right.tolist(), strict=True)):
+        most = sorted(wrong.get(k, ()))[:CONFUSIONS]
+        taken_for = tuple((facts.class_names[decided], -often) for often, decided in most)
         accuracy = 100.0 * right / n if n else None
         rows.append(ClassRow(name, int(places[k]) + 1, k in facts.unseen, n, right, accuracy, taken_for))
     return sorted(rows, key=lambda row: (row.accuracy is None, row.accuracy or 0.0))

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
-import numpy as np
-
-from ..evaluation.metrics import Curve, best_constant
+from ..errors import InputError
+from ..runs import JudgedEvent, RankedEvent, TrainEvent
+from ..runs.history import Event
+from ..selection import Judged
 
 __all__ = ["Judging", "Line", "judgings", "losses"]
 
-Event = dict[str, Any]
-CLOSED_FORM = "closed form, "
-"""What the phases in which a flow's closed form is chosen begin with."""
+TITLES = {"closed form": "The closed form that the flow starts at", "fold": "", "final": ""}
+"""Stages of a run in their order, and how each is called where there are several."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Line:
     x: tuple[float, ...]
     h: tuple[float, ...]
     folds: tuple[tuple[float, ...], ...]
-    choices: tuple[dict[str, Any], ...]
+    choices: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -64,54 +62,55 @@ def losses(history: Sequence[Event]) -> dict[str, dict[str, list[tuple[int, floa
     """Steps and values of each loss term, by term and phase.
 
     Example:
-        >>> losses([{"event": "train", "phase": "final", "step": 20, "likelihood": 1.5}])
+        >>> losses([TrainEvent("final", 20, {"likelihood": 1.5})])
         {'likelihood': {'final': [(20, 1.5)]}}
     """
     terms: dict[str, dict[str, list[tuple[int, float]]]] = {}
     for event in history:
-        if event["event"] == "train":
-            for term, value in event.items():
-                if term not in ("event", "phase", "step") and value is not None:
-                    terms.setdefault(term, {}).setdefault(event["phase"], []).append((event["step"], value))
+        if isinstance(event, TrainEvent):
+            for term, value in event.losses.items():
+                terms.setdefault(term, {}).setdefault(event.phase, []).append((event.step, value))
     return terms
 
 
 def judgings(history: Sequence[Event]) -> list[Judging]:
-    """What was judged in each stage of a run: the closed form that a flow starts at, if any, then the run's own."""
-    judged = [event for event in history if event["event"] == "judged" and event["found"]]
-    first = [event for event in judged if event["phase"].startswith(CLOSED_FORM)]
-    own = [event for event in judged if not event["phase"].startswith(CLOSED_FORM)]
-    stages = {"The closed form that the flow starts at": first, "": own}
-    return [stage(title, events) for title, events in stages.items() if events]
+    """What was judged in each stage of a run: the closed form that a flow starts at, if any, then the run's own.
+
+    Raises:
+        InputError: if the history does not tell.
+    """
+    stages: dict[str, list[Judged]] = {}
+    try:
+        for event in history:
+            for content in event.found if isinstance(event, JudgedEvent) else ():
+                judged = Judged.from_json(content)
+                stages.setdefault(judged.stage, []).append(judged)
+        ranked = {event.stage: event for event in history if isinstance(event, RankedEvent)}
+        return [stage(TITLES[name], stages[name], ranked.get(name)) for name in TITLES if name in stages]
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"history.jsonl is damaged ({error}): run it again in another folder.") from error
 
 
-def stage(title: str, events: Sequence[Event]) -> Judging:
-    """Group what was found into lines of candidates."""
-    found = list(chain.from_iterable(event["found"] for event in events))
-    on_test = any("curve" not in one for one in found)
-    by_epoch = "epoch" in found[0]["choice"]
-    candidates: dict[tuple[str, Any], list[dict[str, Any]]] = {}
+def stage(title: str, found: Sequence[Judged], ranked: RankedEvent | None) -> Judging:
+    """Group what was found into lines of candidates.
+
+    Args:
+        title: of the stage.
+        found: all candidates.
+        ranked: H of each over the folds; None where the test sets judged, and the best epoch of a recognizer counts.
+    """
+    candidates: dict[tuple[Any, ...], list[Judged]] = {}
     for one in found:
-        grid = (f"{key} {value}" for key, value in one.get("grid", {}).items())
-        place = one.get("candidate", json.dumps(one["choice"], sort_keys=True))
-        candidates.setdefault((", ".join([one["recognizer"], *grid]), place), []).append(one)
-    lines: dict[str, list[tuple[float, float, tuple[float, ...], dict[str, Any]]]] = {}
-    for (label, _), group in candidates.items():
+        candidates.setdefault(one.key, []).append(one)
+    by_epoch = "epoch" in found[0].choice
+    lines: dict[str, list[tuple[float, float, tuple[float, ...], Mapping[str, Any]]]] = {}
+    for place, group in enumerate(candidates.values()):
+        first = group[0]
+        label = ", ".join([first.recognizer, *(f"{key} {value}" for key, value in first.grid.items())])
         points = lines.setdefault(label, [])
-        h, folds = best_of_epochs(group) if on_test else over_folds(group)
-        epochs = [one["choice"].get("epoch") for one in group]
-        x = float(np.mean(epochs)) if by_epoch else len(points) + 1.0
-        points.append((x, h, folds, group[0]["choice"]))
-    return Judging(title, by_epoch, on_test, tuple(Line(label, *zip(*lines[label], strict=True)) for label in lines))
-
-
-def over_folds(group: Sequence[Event]) -> tuple[float, tuple[float, ...]]:
-    """H of one candidate as the validated protocol sees it: at the constant that is best for the mean over folds."""
-    curves = [Curve.from_json(one["curve"]) for one in group]
-    constant, h = best_constant(curves)
-    return h, tuple(float(curve.harmonic_at(constant)) for curve in curves)
-
-
-def best_of_epochs(group: Sequence[Event]) -> tuple[float, tuple[float, ...]]:
-    """H of one candidate as the published protocol sees it: at the best epoch of its recognizer."""
-    return max(one["H"] for one in group), ()
+        x = sum(one.choice["epoch"] for one in group) / len(group) if by_epoch else len(points) + 1.0
+        h, folds = (ranked.h[place], ranked.by_fold[place]) if ranked else (max(one.H for one in group), ())
+        points.append((x, h, folds, first.choice))
+    return Judging(
+        title, by_epoch, ranked is None, tuple(Line(label, *zip(*lines[label], strict=True)) for label in lines)
+    )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from .. import experiment
-from ..data import TestSets, ZeroShotDataset, load
+from ..data import TestSets, ZeroShotDataset
 from ..errors import InputError
-from ..evaluation.metrics import CHUNK_SCORES, Decisions, decide, seen_unseen_curve
+from ..evaluation.metrics import Decisions, decide, seen_unseen_curve
+from ..generators import Sampler
 from ..model import ZeroShotModel
 from ..runs import RunConfig
 from ..seeds import generator
@@ -58,7 +58,7 @@ class Probe:
         features: ``(n, D)``, as they lie in the data.
         predicted: ``(n,)`` decisions at the calibration constant.
         confidence: ``(n,)`` softmax of the calibrated scores at the decision, 0 to 1.
-        ausuc: 95 % interval of AUSUC.
+        ausuc: 95 % interval of AUSUC; None where a test set is empty.
         generated: None for a model that generates nothing.
     """
 
@@ -68,14 +68,16 @@ class Probe:
     features: Float[np.ndarray, "n d"]
     predicted: Int[np.ndarray, " n"]
     confidence: Float[np.ndarray, " n"]
-    ausuc: Interval
+    ausuc: Interval | None
     generated: Generated | None
 
-    def decided_otherwise(self, confusion: Int[np.ndarray, "k k"]) -> int:
-        """How many decisions are not those that a confusion matrix holds."""
-        now = np.zeros_like(confusion)
-        np.add.at(now, (self.labels, self.predicted), 1)
-        return int(np.abs(now - confusion).sum()) // 2
+    def decided_otherwise(self, confusions: Int[np.ndarray, "m 3"]) -> int:
+        """How many decisions are not those that a table of true class, decided class and count holds."""
+        k = len(self.dataset.class_names)
+        places, often = np.unique(self.labels * k + self.predicted, return_counts=True)
+        before = {int(true) * k + int(decided): int(count) for true, decided, count in confusions}
+        now = dict(zip(places.tolist(), often.tolist(), strict=True))
+        return sum(abs(now.get(place, 0) - before.get(place, 0)) for place in now.keys() | before.keys()) // 2
 
 
 def load_data(config: RunConfig, root: str | None) -> ZeroShotDataset:
@@ -84,56 +86,37 @@ def load_data(config: RunConfig, root: str | None) -> ZeroShotDataset:
     Raises:
         InputError: if they are not there, or are others than those that the run was made on.
     """
-    source = config.data
-    root = root or source.root
-    dataset = load(
-        source.name,
-        root=root,
-        features=source.features,
-        semantics=source.semantics,
-        allow_overlap=source.allow_overlap,
-    )
-    if dataset.fingerprint() != source.fingerprint:
-        raise InputError(
-            f"{source.name} in {root} holds other data than those that the run was made on: the fingerprints differ."
-        )
-    return dataset
+    source = replace(config.data, root=str(Path(root).absolute())) if root else config.data
+    return source.load()
 
 
 def probe(facts: Facts, dataset: ZeroShotDataset) -> Probe:
     """Let the final model of a run decide the test samples again, and generate.
 
     Raises:
-        InputError: if the model cannot be read, or does not fit the data.
+        InputError: if the model does not fit the data.
     """
-    model = experiment.load_model(facts.folder)
-    model.check_dim(dataset.dim)
-    tests, constant = dataset.tests(), float(model.constant)
-    of_seen = decide(model, tests.seen_features, tests.seen_labels, dataset.seen, dataset.unseen)
-    of_unseen = decide(model, tests.unseen_features, tests.unseen_labels, dataset.seen, dataset.unseen)
-    features = np.concatenate([tests.seen_features, tests.unseen_features])
+    model = facts.model
+    if model.class_names != dataset.class_names:
+        raise InputError(f"The classes of {dataset.name} are not those of the model.")
+    tests = dataset.tests()
+    of_seen, of_unseen = (
+        decide(model, x, labels, dataset.seen, dataset.unseen, to_tensor=model.tensor)
+        for x, labels in ((tests.seen_features, tests.seen_labels), (tests.unseen_features, tests.unseen_labels))
+    )
+    features = np.concatenate([tests.seen_features[:], tests.unseen_features[:]])
+    predicted = np.concatenate([of_seen.predict(model.constant), of_unseen.predict(model.constant)])
+    can_generate = isinstance(model.generator, Sampler) and len(tests.unseen_labels)
     return Probe(
         dataset,
         model,
         np.concatenate([tests.seen_labels, tests.unseen_labels]),
         features,
-        np.concatenate([of_seen.predict(constant), of_unseen.predict(constant)]),
-        confidence(model, features),
-        ausuc_interval(of_seen, of_unseen),
-        generate(model, tests, facts.config.settings.seed) if hasattr(model.generator, "sample") else None,
+        predicted,
+        model.top_k(features, 1)[1][:, 0],
+        ausuc_interval(of_seen, of_unseen) if len(facts.curve.constants) else None,
+        generate(model, tests, facts.config.settings.seed) if can_generate else None,
     )
-
-
-@torch.no_grad()
-def confidence(model: ZeroShotModel, features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
-    """How sure the model is of its decision: the greatest softmax of its calibrated scores, 0 to 1."""
-    rows = max(1, CHUNK_SCORES // len(model.semantics))
-    parts = []
-    for start in range(0, len(features), rows):
-        scores = model.scores(model.tensor(features[start : start + rows])).cpu().double()
-        scores[:, model.seen.cpu()] -= float(model.constant)
-        parts.append(scores.softmax(1).amax(1).numpy())
-    return np.concatenate(parts)
 
 
 def ausuc_interval(of_seen: Decisions, of_unseen: Decisions, resamples: int = CURVE_RESAMPLES) -> Interval:

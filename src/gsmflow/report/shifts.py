@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..evaluation.diagnostics import (
+    MOST_ROWS,
     consistency,
     hubness,
     reliability,
@@ -73,7 +74,8 @@ def shifts(found: Probe) -> list[Shift]:
 def of_generated(g: Generated, dataset: ZeroShotDataset) -> list[Shift]:
     """The three generation shifts."""
     training = dataset.training()
-    recover = semantic_regression(training.features[:], training.labels, dataset.semantics)
+    some = np.linspace(0, len(training.labels) - 1, min(len(training.labels), MOST_ROWS)).round().astype(int)
+    recover = semantic_regression(training.features[some], training.labels[some], dataset.semantics)
     made, real = (
         consistency(recover, x, labels, dataset.semantics)
         for x, labels in ((g.features, g.labels), (g.real, g.real_labels))

@@ -1,4 +1,4 @@
-"""The pictures of a report that need the run folder alone."""
+"""The drawings of a report that need the run folder alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from ..pictures import COLOURS, STYLES
+from ..drawing import COLOURS, STYLES, draw_curve, draw_plane
 from .facts import Facts, matrix_order
 from .learning import Judging
 from .picture import LEGEND_LETTERS, Picture, drawing, legend, printable, shortened
@@ -24,6 +24,8 @@ HALF = (5.0, 4.2)
 """Inches: two stand beside each other on a wide screen, one fits on a telephone without shrinking its letters."""
 FINAL = ("final", "training")
 """Names of the phases that end in the model of the run."""
+DRAWN_CLASSES = 1000
+"""So many classes or fewer have a row of their own in the drawing of the confusion matrix."""
 NAMED_CLASSES = 30
 """So many classes or fewer have their names and counts written into the confusion matrix."""
 
@@ -100,26 +102,19 @@ def draw_curves(runs: Sequence[Facts], name: str = "curve") -> Picture:
     with drawing():
         figure = Figure(figsize=(HALF[0], HALF[0] + 0.3), layout="constrained")
         axes = figure.subplots()
-        for h in (20, 40, 60, 80):
-            u = np.linspace(h / 2 + 0.5, 100, 60)
-            axes.plot(u, h * u / (2 * u - h), color="#d0d0d0", linewidth=0.8, zorder=0)
-            axes.annotate(f"H {h}", (99, 99 * h / (198 - h) + 1), size=8, color="#666666", ha="right")
+        draw_plane(axes)
         lines = {}
         for place, run in enumerate(runs):
-            m, colour = run.metrics, COLOURS[place % len(COLOURS)]
+            m = run.metrics
             label = f"AUSUC {m['AUSUC']:.1f}"
             if len(runs) > 1:
                 label = f"{shortened(run.name, LEGEND_LETTERS - 18)} ({place + 1}): {label}"
-            (lines[label],) = axes.plot(run.curve["unseen"], run.curve["seen"], STYLES[place % 4], color=colour)
-            axes.plot(m["U"], m["S"], "o", color=colour, markersize=9, clip_on=False)
-            axes.plot(m["U_raw"], m["S_raw"], "s", color=colour, fillstyle="none", markersize=8, clip_on=False)
+            at, raw = (m["U"], m["S"]), (m["U_raw"], m["S_raw"])
+            lines[label] = draw_curve(axes, run.curve, at, raw=raw, place=place)
         if len(runs) == 1:
-            axes.fill_between(runs[0].curve["unseen"], runs[0].curve["seen"], color=COLOURS[0], alpha=0.08, linewidth=0)
+            axes.fill_between(runs[0].curve.unseen, runs[0].curve.seen, color=COLOURS[0], alpha=0.08, linewidth=0)
         (lines["operating point"],) = axes.plot([], [], "o", color="#333333", markersize=9)
         (lines["without a constant"],) = axes.plot([], [], "s", color="#333333", fillstyle="none", markersize=8)
-        axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="U (%), unseen classes", ylabel="S (%), seen classes")
-        axes.set_aspect("equal")
-        axes.grid(color="#e6e6e6")
         legend(figure, lines)
     caption = (
         "Accuracy on seen against accuracy on unseen classes as the calibration constant, which is subtracted from the "
@@ -135,16 +130,17 @@ def draw_curves(runs: Sequence[Facts], name: str = "curve") -> Picture:
 def draw_confusion(facts: Facts, name: str = "confusion") -> Picture:
     """The confusion matrix, each row as shares of its class, unseen classes at the end."""
     order = matrix_order(facts)
-    counts = facts.confusion[np.ix_(order, order)]
-    shares = 100.0 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
     k, seen = len(order), len(order) - len(facts.unseen)
+    width = -(-k // DRAWN_CLASSES)
+    counts = binned(facts.confusions, np.argsort(order) // width)
+    shares = 100.0 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
     side = max(HALF[0], 0.36 * k + 1.6) if k <= NAMED_CLASSES else 5.8
     with drawing():
         figure = Figure(figsize=(side, side), layout="constrained")
         axes = figure.subplots()
         image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 100), interpolation="none")
-        axes.axhline(seen - 0.5, color=COLOURS[1], linewidth=1)
-        axes.axvline(seen - 0.5, color=COLOURS[1], linewidth=1)
+        axes.axhline(seen / width - 0.5, color=COLOURS[1], linewidth=1)
+        axes.axvline(seen / width - 0.5, color=COLOURS[1], linewidth=1)
         if k <= NAMED_CLASSES:
             write_counts(axes, counts, shares)
             names = [shortened(facts.class_names[i]) for i in order]
@@ -156,8 +152,9 @@ def draw_confusion(facts: Facts, name: str = "confusion") -> Picture:
         else:
             places = [i for i in (*range(0, seen - k // 20, max(1, k // 8)), seen, k - 1) if 0 <= i < k]
             places = [i for i in dict.fromkeys(places)]
-            axes.set_xticks(places, [str(i + 1) for i in places], fontsize=9)
-            axes.set_yticks(places, [str(i + 1) for i in places], fontsize=9)
+            marks = [i / width for i in places]
+            axes.set_xticks(marks, [str(i + 1) for i in places], fontsize=9)
+            axes.set_yticks(marks, [str(i + 1) for i in places], fontsize=9)
         axes.set_xlabel(f"decided: {seen} seen, then {k - seen} unseen classes")
         axes.set_ylabel("true class")
         axes.tick_params(length=2)
@@ -169,13 +166,24 @@ def draw_confusion(facts: Facts, name: str = "confusion") -> Picture:
     caption += "for seen, the upper right seen taken for unseen. "
     if k > NAMED_CLASSES:
         caption += "Numbers are those of the column “row” in the table of classes."
-    lost = counts[seen:, :seen].sum() / max(1, counts[seen:].sum())
-    gained = counts[:seen, seen:].sum() / max(1, counts[:seen].sum())
+    if width > 1:
+        caption += f" A square stands for {width} x {width} classes."
+    true_unseen, decided_unseen = (np.isin(facts.confusions[:, i], facts.unseen) for i in (0, 1))
+    often = facts.confusions[:, 2]
+    lost = often[true_unseen & ~decided_unseen].sum() / max(1, often[true_unseen].sum())
+    gained = often[~true_unseen & decided_unseen].sum() / max(1, often[~true_unseen].sum())
     alt = (
         f"Confusion matrix of {k} classes: {100 * lost:.0f} percent of the unseen classes' samples are taken for seen "
     )
     alt += f"ones, {100 * gained:.0f} percent of the seen classes' samples for unseen ones."
     return Picture(name, caption.strip(), alt, figure)
+
+
+def binned(confusions: Int[np.ndarray, "m 3"], places: Int[np.ndarray, " k"]) -> Int[np.ndarray, "p p"]:
+    """Counts as a matrix, true class by row, each class at its place; several may share one."""
+    matrix = np.zeros((places.max() + 1,) * 2, np.int64)
+    np.add.at(matrix, (places[confusions[:, 0]], places[confusions[:, 1]]), confusions[:, 2])
+    return matrix
 
 
 def write_counts(axes: Axes, counts: Int[np.ndarray, "k k"], shares: Any) -> None:

@@ -1,4 +1,4 @@
-"""The pictures of a report that need the data: maps of features, and digits."""
+"""The drawings of a report that need the data: maps of features, and digits."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..evaluation.diagnostics import Reliability, reliability
-from ..pictures import COLOURS
-from .figures import HALF
+from ..drawing import COLOURS
+from .drawings import HALF
 from .picture import Picture, drawing, legend, shortened
 from .probe import Generated, Probe, embed
 
