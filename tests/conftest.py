@@ -1,5 +1,6 @@
 """What holds for all tests."""
 
+import os
 import sys
 from types import SimpleNamespace
 
@@ -15,6 +16,8 @@ def one_thread():
     """Tensors are tiny here: on a busy machine several threads wait for each other forty times as long as they work."""
     import torch
 
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"  # for the processes that tests start
     torch.set_num_threads(1)
 
 

@@ -63,7 +63,8 @@ def checked_chunks(rows: Any, size: int, device: torch.device) -> Iterator[Float
     """
     for start in range(0, len(rows), size):
         part = rows[start : start + size]
-        tensor = part if isinstance(part, Tensor) else torch.from_numpy(np.array(part, np.float32))
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is told below
+            tensor = part if isinstance(part, Tensor) else torch.from_numpy(np.array(part, np.float32))
         tensor = tensor.to(device, torch.float32)
         wrong = (~tensor.isfinite()).any(1).nonzero()
         if len(wrong):

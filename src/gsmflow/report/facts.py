@@ -16,6 +16,7 @@ from ..model import ZeroShotModel
 from ..runs import RunConfig, RunFolder
 from ..runs.history import Event
 from ..selection import PROTOCOLS
+from .learning import Judging, Losses, judgings, losses
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -26,7 +27,8 @@ NUMBERS = ("T1", "U", "S", "H", "AUSUC")
 NEEDED = (
     *NUMBERS,
     *("U_raw", "S_raw", "H_raw", "constant", "per_class", "per_class_T1", "chosen", "test_reads", "selected_on"),
-    *("dataset", "features", "semantics", "protocol", "method", "generator", "recognizer", "seed", "fingerprint", "versions"),
+    *("dataset", "features", "semantics", "protocol", "method", "generator", "recognizer", "seed", "fingerprint"),
+    "versions",
 )
 RESAMPLES = 2_000
 CONFUSIONS = 3
@@ -44,7 +46,8 @@ class Facts:
         config: all that was asked.
         config_text: ``config.yaml`` as it stands.
         metrics: the content of ``metrics.json``; accuracies in percent.
-        history: the events of ``history.jsonl``.
+        losses: steps and values of each loss term, by term and phase.
+        judgings: what was judged in each stage.
         curve: the seen-unseen curve.
         model: the final model.
         confusions: ``(m, 3)``: true class, decided class, how often, for all pairs that occur.
@@ -56,7 +59,8 @@ class Facts:
     config: RunConfig
     config_text: str
     metrics: dict[str, Any]
-    history: list[Event]
+    losses: Losses
+    judgings: list[Judging]
     curve: Curve
     model: ZeroShotModel
     confusions: Int[np.ndarray, "m 3"]
@@ -130,7 +134,9 @@ def read_facts(path: Path, name: str) -> Facts:
         raise InputError(
             f"{folder.metrics_file} holds no {lacking!r}: the run is of another version of gsmflow; run it again."
         )
+    check_metrics(metrics, folder.metrics_file)
     generator_kind(metrics["generator"])
+    history = folder.read_history()
     model = load_model(path)
     confusions = folder.read_confusions(model.class_names)
     t1 = np.array([metrics["per_class_T1"].get(name, np.nan) for name in model.class_names], float)
@@ -142,12 +148,40 @@ def read_facts(path: Path, name: str) -> Facts:
         config,
         folder.config_file.read_text(encoding="utf-8"),
         metrics,
-        folder.read_history(),
+        losses(history),
+        read_judgings(history, folder.history_file),
         folder.read_curve(),
         model,
         confusions,
         bootstrap(samples, right, model.unseen.cpu().numpy(), t1),
     )
+
+
+def check_metrics(metrics: dict[str, Any], path: Path) -> None:
+    """Refuse what no run writes.
+
+    Raises:
+        InputError: if something is of another kind.
+    """
+    numbers, tables = (*NUMBERS, "U_raw", "S_raw", "H_raw"), ("per_class", "per_class_T1", "chosen", "versions")
+    wrong = [name for name in numbers if not isinstance(metrics[name], int | float | None)]
+    wrong += [name for name in tables if not isinstance(metrics[name], dict)]
+    wrong += [name for name in ("constant", "test_reads") if not isinstance(metrics[name], int | float)]
+    if wrong:
+        raise InputError(f"{path} is damaged: {wrong[0]} is {metrics[wrong[0]]!r}; run it again in another folder.")
+
+
+def read_judgings(history: list[Event], path: Path) -> list[Judging]:
+    """What was judged.
+
+    Raises:
+        InputError: if the history does not tell.
+    """
+    try:
+        return judgings(history)
+    except (ValueError, TypeError, LookupError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path} is missing or damaged ({reason}): run it again in another folder.") from error
 
 
 def bootstrap(
@@ -210,9 +244,11 @@ def class_rows(facts: Facts) -> list[ClassRow]:
         if true != decided:
             wrong.setdefault(true, []).append((-often, decided))
     rows = []
-    for k, (name, n, right) in enumerate(zip(facts.class_names, facts.samples.tolist(), facts.right.tolist(), strict=True)):
+    numbers = zip(facts.class_names, facts.samples.tolist(), facts.right.tolist(), strict=True)
+    unseen = set(facts.unseen.tolist())
+    for k, (name, n, right) in enumerate(numbers):
         most = sorted(wrong.get(k, ()))[:CONFUSIONS]
         taken_for = tuple((facts.class_names[decided], -often) for often, decided in most)
         accuracy = 100.0 * right / n if n else None
-        rows.append(ClassRow(name, int(places[k]) + 1, k in facts.unseen, n, right, accuracy, taken_for))
+        rows.append(ClassRow(name, int(places[k]) + 1, k in unseen, n, right, accuracy, taken_for))
     return sorted(rows, key=lambda row: (row.accuracy is None, row.accuracy or 0.0))

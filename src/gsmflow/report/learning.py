@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import InputError
 from ..runs import JudgedEvent, RankedEvent, TrainEvent
 from ..runs.history import Event
 from ..selection import Judged
 
-__all__ = ["Judging", "Line", "judgings", "losses"]
+__all__ = ["Judging", "Line", "Losses", "judgings", "losses"]
+
+Losses = dict[str, dict[str, list[tuple[int, float]]]]
+"""Steps and values, by loss term and phase."""
 
 TITLES = {"closed form": "The closed form that the flow starts at", "fold": "", "final": ""}
 """Stages of a run in their order, and how each is called where there are several."""
@@ -45,27 +47,30 @@ class Judging:
         by_epoch: whether candidates are epochs, not settings of a closed form.
         on_test: whether the test sets judged.
         lines: the candidates.
+        chosen: the line of the one that was chosen, and its place there.
     """
 
     title: str
     by_epoch: bool
     on_test: bool
     lines: tuple[Line, ...]
+    chosen: tuple[int, int]
 
     @property
     def best(self) -> tuple[Line, int]:
-        """The candidate of greatest H: its line and its place there."""
-        return max(((line, i) for line in self.lines for i in range(len(line.h))), key=lambda at: at[0].h[at[1]])
+        """The candidate that was chosen: its line and its place there."""
+        line, at = self.chosen
+        return self.lines[line], at
 
 
-def losses(history: Sequence[Event]) -> dict[str, dict[str, list[tuple[int, float]]]]:
+def losses(history: Sequence[Event]) -> Losses:
     """Steps and values of each loss term, by term and phase.
 
     Example:
-        >>> losses([TrainEvent("final", 20, {"likelihood": 1.5})])
-        {'likelihood': {'final': [(20, 1.5)]}}
+        >>> losses([TrainEvent("final", 20, {"nll": 1.5})])
+        {'nll': {'final': [(20, 1.5)]}}
     """
-    terms: dict[str, dict[str, list[tuple[int, float]]]] = {}
+    terms: Losses = {}
     for event in history:
         if isinstance(event, TrainEvent):
             for term, value in event.losses.items():
@@ -77,18 +82,20 @@ def judgings(history: Sequence[Event]) -> list[Judging]:
     """What was judged in each stage of a run: the closed form that a flow starts at, if any, then the run's own.
 
     Raises:
-        InputError: if the history does not tell.
+        ValueError: if the history does not tell.
     """
     stages: dict[str, list[Judged]] = {}
-    try:
-        for event in history:
-            for content in event.found if isinstance(event, JudgedEvent) else ():
-                judged = Judged.from_json(content)
-                stages.setdefault(judged.stage, []).append(judged)
-        ranked = {event.stage: event for event in history if isinstance(event, RankedEvent)}
-        return [stage(TITLES[name], stages[name], ranked.get(name)) for name in TITLES if name in stages]
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(f"history.jsonl is damaged ({error}): run it again in another folder.") from error
+    for event in history:
+        for content in event.found if isinstance(event, JudgedEvent) else ():
+            judged = Judged.from_json(content)
+            stages.setdefault(judged.stage, []).append(judged)
+    ranked = {event.stage: event for event in history if isinstance(event, RankedEvent)}
+    unknown = (stages.keys() | ranked.keys()) - TITLES.keys()
+    if unknown:
+        raise ValueError(f"there is no stage {min(unknown)!r}")
+    if (stages.keys() - {"final"}) != ranked.keys():
+        raise ValueError("what was judged on folds and what was ranked are not the same")
+    return [stage(title, stages[name], ranked.get(name)) for name, title in TITLES.items() if name in stages]
 
 
 def stage(title: str, found: Sequence[Judged], ranked: RankedEvent | None) -> Judging:
@@ -98,19 +105,26 @@ def stage(title: str, found: Sequence[Judged], ranked: RankedEvent | None) -> Ju
         title: of the stage.
         found: all candidates.
         ranked: H of each over the folds; None where the test sets judged, and the best epoch of a recognizer counts.
+
+    Raises:
+        ValueError: if others were ranked than were found.
     """
     candidates: dict[tuple[Any, ...], list[Judged]] = {}
     for one in found:
         candidates.setdefault(one.key, []).append(one)
-    by_epoch = "epoch" in found[0].choice
+    if ranked and not len(candidates) == len(ranked.h) == len(ranked.by_fold):
+        raise ValueError(f"{len(candidates)} candidates were judged, {len(ranked.h)} ranked")
+    by_epoch = all("epoch" in one.choice for one in found)
     lines: dict[str, list[tuple[float, float, tuple[float, ...], Mapping[str, Any]]]] = {}
+    chosen, greatest = ("", 0), -1.0  # of equals the first in order of judging was chosen, whatever its line
     for place, group in enumerate(candidates.values()):
         first = group[0]
         label = ", ".join([first.recognizer, *(f"{key} {value}" for key, value in first.grid.items())])
         points = lines.setdefault(label, [])
         x = sum(one.choice["epoch"] for one in group) / len(group) if by_epoch else len(points) + 1.0
         h, folds = (ranked.h[place], ranked.by_fold[place]) if ranked else (max(one.H for one in group), ())
+        if h > greatest:
+            chosen, greatest = (label, len(points)), h
         points.append((x, h, folds, first.choice))
-    return Judging(
-        title, by_epoch, ranked is None, tuple(Line(label, *zip(*lines[label], strict=True)) for label in lines)
-    )
+    drawn = tuple(Line(label, *zip(*points, strict=True)) for label, points in lines.items())
+    return Judging(title, by_epoch, ranked is None, drawn, (list(lines).index(chosen[0]), chosen[1]))

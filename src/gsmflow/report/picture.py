@@ -1,4 +1,4 @@
-"""From a figure to a vector picture that can stand inside a page, and to a PNG beside it."""
+"""From a drawing to a vector picture that can stand inside a page, and to a PNG beside it."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with its words.
+    """A drawing with its words.
 
     Attributes:
         name: of its file, and unique on a page.
         caption: what is seen and how to read it.
         alt: what it shows, for who cannot see it.
-        figure: the drawing.
+        figure: the drawing, as matplotlib holds it.
     """
 
     name: str
@@ -72,7 +72,7 @@ def shortened(text: str, letters: int = 26) -> str:
 
 
 def legend(figure: Figure, lines: Mapping[str, Artist]) -> None:
-    """Write what each line is below the picture, in as many columns as fit; the figure grows by what that takes."""
+    """Write what each line is below the picture, in as many columns as fit; the picture grows by what that takes."""
     labels = [shortened(label, LEGEND_LETTERS) for label in lines]
     columns = min(4, max(1, LEGEND_LETTERS // (max(map(len, labels)) + 6)))
     figure.set_figheight(figure.get_figheight() + 0.19 * (math.ceil(len(labels) / columns) - 1))

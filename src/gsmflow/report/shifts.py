@@ -32,7 +32,7 @@ __all__ = ["Shift", "shifts"]
 
 @dataclass(frozen=True)
 class Shift:
-    """A figure with the sentence that says how to read it."""
+    """A number with the sentence that says how to read it."""
 
     name: str
     value: str
@@ -45,7 +45,7 @@ def class_means(x: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"]) -> F
 
 
 def shifts(found: Probe) -> list[Shift]:
-    """All figures of a model that generates, on test features."""
+    """All shifts of a model that generates, on test features."""
     assert found.generated
     is_unseen = np.isin(found.labels, found.dataset.unseen)
     predicted, classes = found.predicted[is_unseen], found.dataset.unseen

@@ -210,6 +210,8 @@ class Run:
     def finish(self, record: Mapping[str, Any], metrics: Metrics, class_names: tuple[str, ...]) -> None:
         """Write the result beside the model, and drop the state. ``metrics.json`` comes last: it says finished."""
         if self.folder:
+            if not self.folder.history_file.exists():  # nothing was trained step by step, and nothing judged
+                self.folder.write_history(self.history)
             self.folder.write_confusions(metrics.confusions, class_names)
             self.folder.write_curve(metrics.curve)
             self.folder.write_metrics(record)

@@ -79,9 +79,11 @@ class Judged:
         return (self.candidate, self.recognizer, *self.grid.items())
 
     def to_json(self) -> dict[str, Any]:
-        """As a line of history holds it: all but the curve, and but what is empty."""
+        """As a line of history holds it: all but the curve, and what is not there."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "curve"}
-        return {name: value for name, value in values.items() if value is not None and value != {}}
+        if not self.grid:
+            del values["grid"]
+        return {name: value for name, value in values.items() if value is not None}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Judged:

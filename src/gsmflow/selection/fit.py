@@ -14,7 +14,7 @@ from torch import Tensor
 from ..data import TestSets, TrainingSet
 from ..errors import InputError
 from ..evaluation.metrics import Metrics, measure_recognizer
-from ..generators import Classes, ClosedForm, Projected, Trained, build_generator
+from ..generators import Classes, ClosedForm, Projected, Trained, adopt, build_generator
 from ..model import About, ZeroShotModel
 from ..recognizers import Direct, fit_recognizer
 from ..runs import Interrupted, JudgedEvent, Run
@@ -210,7 +210,7 @@ class Fit:
             return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
         try:
-            self.generator.load_state_dict(under(MODEL))
+            adopt(self.generator, under(MODEL))
             load_optimizer_tensors(self.generator, optimizer, under(OPTIMIZER))
         except (RuntimeError, KeyError, ValueError) as error:
             raise InputError(

@@ -141,9 +141,9 @@ def settled(settings: Settings, chosen: Chosen) -> Settings:
 
 def with_choice(settings: Settings, closed_form: str, choice: Choice) -> Settings:
     """Settings that list one choice of a closed form alone."""
-    kind, (section, *_) = generator_kind(closed_form)
+    kind, sections = generator_kind(closed_form)
     assert issubclass(kind, ClosedForm)
-    return replace(settings, **{section: kind.only(getattr(settings, section), choice)})
+    return replace(settings, **{name: kind.only(getattr(settings, name), choice) for name in sections})
 
 
 def with_closed_form(folds: Folds, settings: Settings, run: Run) -> tuple[Settings, Chosen | None]:

@@ -1,0 +1,92 @@
+"""What was judged, how candidates are ranked over folds, and which one is chosen."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from gsmflow.evaluation.metrics import Curve
+from gsmflow.selection import Judged, choose, rank
+from gsmflow.selection.candidates import CURVE_POINTS, Chosen, curves_as_tensor, with_curves
+
+
+def found(candidate: int, fold: int, unseen: float, epoch: float | None = None) -> Judged:
+    """A candidate of which U = S = ``unseen`` at the constant 1, and H is 0 at the constant 0."""
+    choice = {"ridge": candidate} if epoch is None else {"epoch": epoch}
+    curve = Curve(np.array([0.0, 1.0]), np.array([0.0, unseen]), np.array([100.0, unseen]))
+    return Judged("fold", candidate, choice, "softmax", 0.0, 0.0, 100.0, 0.0, 0.0, {}, fold, curve=curve)
+
+
+def test_the_candidate_of_greatest_mean_h_is_chosen():
+    judged = [found(0, 0, 90.0), found(1, 0, 60.0), found(0, 1, 10.0), found(1, 1, 60.0)]
+    ranked = rank(judged)
+    assert [one.h for one in ranked] == [50, 60]
+    assert [one.by_fold for one in ranked] == [(90, 10), (60, 60)]
+    assert [one.constant for one in ranked] == [1.0, 1.0]
+    assert choose(ranked).to_json() == {
+        "choice": {"ridge": 1},
+        "recognizer": "softmax",
+        "constant": 1.0,
+        "grid": {},
+        "validation_H": pytest.approx(60),
+        "validation_H_by_fold": {"0": pytest.approx(60), "1": pytest.approx(60)},
+    }
+
+
+def test_of_equals_the_first_wins_and_epochs_of_folds_are_averaged():
+    assert choose(rank([found(0, 0, 50.0, 2.0), found(0, 1, 50.0, 3.0)])).choice == {"epoch": 2.5}
+    assert choose(rank([found(4, 0, 50.0), found(3, 0, 50.0)])).choice == {"ridge": 4}
+
+
+def test_one_candidate_in_two_ways_is_two():
+    judged = [
+        replace(found(0, fold, 50.0 + 10 * place), recognizer=recognizer, grid=grid)
+        for fold in (0, 1)
+        for place, (recognizer, grid) in enumerate(
+            [("softmax", {"softmax.lr": "1"}), ("softmax", {"softmax.lr": "2"}), ("likelihood", {})]
+        )
+    ]
+    assert [one.h for one in rank(judged)] == [50, 60, 70]
+    assert choose(rank(judged)).recognizer == "likelihood"
+    assert choose(rank(judged[:2])).grid == {"softmax.lr": "2"}
+
+
+def test_judged_come_back_from_history_and_state():
+    curve = Curve(np.linspace(-1, 1, 5), np.linspace(0, 100, 5), np.linspace(100, 0, 5))
+    long = Curve(*(np.linspace(0, 1, CURVE_POINTS) for _ in range(3)))
+    none = replace(found(0, 0, 1.0), curve=None, recognizer_epoch=3, fold=None, grid={"softmax.lr": "0.1"})
+    judged = [replace(found(0, 1, 1.0), curve=curve), replace(found(1, 0, 1.0), curve=long), none]
+    table = curves_as_tensor(judged)
+    assert (table.shape, table.dtype) == ((3, 3, CURVE_POINTS), torch.float64)
+    texts = [json.loads(json.dumps(one.to_json())) for one in judged]
+    assert all("curve" not in text for text in texts)
+    again = with_curves([Judged.from_json(text) for text in texts], table)
+    for one, other in zip(judged[:2], again, strict=False):
+        assert (one.key, one.H, one.fold, one.stage) == (other.key, other.H, other.fold, other.stage)
+        for name in ("constants", "unseen", "seen"):
+            np.testing.assert_array_equal(getattr(one.curve, name), getattr(other.curve, name))
+    back = Judged.from_json(texts[2])
+    assert (back.curve, back.recognizer_epoch, back.fold, back.grid) == (None, 3, None, {"softmax.lr": "0.1"})
+
+
+@pytest.mark.parametrize(
+    "changed", [{"curve": {}}, {"Q": 1}, {"H": "much"}, {"H": None}, {"candidate": "first"}, {"stage": ...}]
+)
+def test_what_is_no_judged_is_refused(changed):
+    content = found(0, 0, 1.0).to_json() | changed
+    content = {name: value for name, value in content.items() if value is not ...}
+    with pytest.raises(ValueError):
+        Judged.from_json(content)
+
+
+def test_best_h_is_at_the_best_constant_of_the_own_curve():
+    assert found(0, 0, 40.0).best_h == 40
+    assert replace(found(0, 0, 40.0), curve=None, H=12.0).best_h == 12
+
+
+def test_what_was_chosen_in_a_line():
+    chosen = Chosen({"ridge": 0.1}, "likelihood", 0.5, {"scaling": "l2"}, {"shrink": 0.30000001})
+    assert str(chosen) == "shrink 0.3, ridge 0.1, scaling l2, by likelihood"
+    assert chosen.to_json().keys() == {"choice", "recognizer", "constant", "grid", "closed_form"}
