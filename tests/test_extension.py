@@ -38,7 +38,7 @@ def write_table(dataset, folder):
     np.savetxt(folder / "toy-classes.csv", dataset.semantics, delimiter=",")
 
 
-TOY = Format("toy", "toy.csv", lambda folder: (folder / "toy.csv").exists(), read_table, write_table)
+TOY = Format("toy", lambda folder: (folder / "toy.csv").exists(), read_table, write_table, "toy.csv")
 
 
 class Neighbour(Described):
@@ -101,8 +101,8 @@ def with_generator(monkeypatch):
 def test_a_generator(with_generator, tmp_path, protocol):
     settings = Settings(generator="neighbour", grid=())
     result = gsmflow.train(DATA, settings, protocol=protocol)
-    assert result.metrics.S > 80
-    assert 5 < result.metrics.T1 < 90  # above none, below what learns
+    assert result.metrics.AUSUC > 40
+    assert 30 < result.metrics.T1 < 90  # above chance, below what learns
     result.model.save(tmp_path / "m.safetensors")
     again = gsmflow.load_model(tmp_path / "m.safetensors")
     np.testing.assert_array_equal(again.predict_proba(DATA.features), result.model.predict_proba(DATA.features))

@@ -5,9 +5,11 @@ import re
 import numpy as np
 import pytest
 
-from gsmflow.data import load, load_folder
-from gsmflow.errors import InputError
+from gsmflow.data import FORMATS, ZeroShotDataset, load, load_folder
+from gsmflow.errors import DataWarning, InputError
 from tests.data.twins import make_truth, write_packed, write_xlsa17
+
+pytestmark = pytest.mark.filterwarnings("error::gsmflow.errors.DataWarning")
 
 TRUTH = make_truth()
 
@@ -42,8 +44,12 @@ XLSA17 = {
         "2 of 33 rows of features hold 1 NaN and 1 infinite values, the first is row 5 (counted from 1)",
     ),
     "NaN in semantics": ({"att": with_entry(ATT, (0, 2), np.nan)}, "1 of 6 rows of semantics hold 1 NaN"),
-    "labels count from 0": ({"labels": LABELS - 1}, "8 labels are out of range for 6 classes of semantics, the first"),
-    "labels beyond the classes": ({"labels": with_entry(LABELS, 7, 9)}, "1 labels are out of range for 6 classes of "),
+    "labels count from 0": (
+        {"labels": LABELS - 1},
+        f"8 labels are out of range for 6 classes of semantics, the first is label 0 of sample "
+        f"{np.flatnonzero(TRUTH.labels == 0)[0] + 1} (both counted from 1)",
+    ),
+    "labels beyond the classes": ({"labels": with_entry(LABELS, 7, 9)}, "the first is label 9 of sample 8 (both"),
     "labels are fractions": ({"labels": LABELS + 0.5}, "labels must hold whole numbers counted from 1"),
     "labels are NaN": ({"labels": with_entry(LABELS.astype(float), 0, np.nan)}, "labels must hold whole numbers"),
     "labels are text": ({"labels": np.array(["a", "b"])}, "labels must hold whole numbers"),
@@ -67,7 +73,7 @@ XLSA17 = {
         {"att": with_entry(with_entry(ATT, (slice(None), 3), 0.5), (slice(None), 5), 1)},
         "semantics of 2 classes are constant in every entry: bat, cow; give",
     ),
-    "empty split": ({"test_unseen_loc": np.zeros((0, 1))}, "the split test_unseen is empty"),
+    "empty split": ({"trainval_loc": np.zeros((0, 1))}, "the split trainval is empty; there is nothing to learn from"),
     "split beyond the samples": (
         {"test_seen_loc": with_entry(SEEN, 0, 34)},
         "test_seen names sample 34 (counted from ",
@@ -86,9 +92,9 @@ XLSA17 = {
         {"trainval_loc": TRAINVAL[TRUTH.labels[TRUTH.trainval] != 3]},
         "1 classes of test_seen have no training sample: bat",
     ),
-    "equal rows in two splits": (
-        {"features": with_entry(FEATURES, (slice(None), TRUTH.test_unseen[2]), FEATURES[:, TRUTH.trainval[0]])},
-        f"1 feature rows of test_unseen stand in trainval as well, the first is sample {TRUTH.test_unseen[2] + 1} ",
+    "names twice": (
+        {"allclasses_names": np.array(["ant", "ant", "bat", "cow", "cow", "cow"])},
+        "2 class names stand for more than one class: ant, cow; predictions name classes, so give each its own.",
     ),
 }
 
@@ -133,14 +139,46 @@ def test_packed(tmp_path, changed, sentence):
     assert "TWIN" in one_sentence(error)
 
 
-@pytest.mark.parametrize("case", ["sample in two splits", "equal rows in two splits"])
-def test_overlap_can_be_accepted_and_is_said(tmp_path, case):
-    changed, _ = XLSA17[case]
+def test_overlap_can_be_accepted_and_is_said(tmp_path):
+    changed, _ = XLSA17["sample in two splits"]
     write_xlsa17(tmp_path / "TWIN", TRUTH, **changed)
     with pytest.raises(InputError, match=r"--allow-overlap\.$"):
         load("TWIN", root=tmp_path)
-    data = load("TWIN", root=tmp_path, allow_overlap=True)
-    assert any(warning.startswith("overlap accepted: ") for warning in data.warnings)
+    with pytest.warns(DataWarning, match="^TWIN: overlap accepted: 2 samples are in two splits$"):
+        data = load("TWIN", root=tmp_path, allow_overlap=True)
+    assert data.warnings == ("overlap accepted: 2 samples are in two splits",)
+
+
+def test_equal_rows_in_two_splits_are_counted_and_no_error(tmp_path):
+    first, unseen = TRUTH.trainval[0], TRUTH.test_unseen[2]
+    features = with_entry(FEATURES, (slice(None), unseen), FEATURES[:, first])
+    write_xlsa17(tmp_path / "TWIN", TRUTH, features=features)
+    sentence = f"1 feature rows of test_unseen stand in trainval as well, the first is sample {unseen + 1} (counted "
+    with pytest.warns(DataWarning, match=re.escape(sentence)) as told:
+        data = load("TWIN", root=tmp_path)
+    assert len(told) == len(data.warnings) == 1
+    assert told[0].filename == __file__  # the line that asked for the data
+
+
+NUMPY = {
+    "label beyond": (
+        "labels",
+        with_entry(TRUTH.labels, 3, 102),
+        "label 102 of sample 3 (both counted from 0)",
+    ),
+    "negative index": ("trainval", with_entry(TRUTH.trainval, 2, -4), "trainval names sample -4 (counted from 0), but"),
+    "index beyond": ("test_seen", with_entry(TRUTH.test_seen, 0, 33), "sample 33 (counted from 0), but there are 33"),
+    "NaN": ("features", with_entry(TRUTH.features, (4, 1), np.nan), "the first is row 4 (counted from 0)"),
+}
+
+
+@pytest.mark.parametrize(("key", "array", "sentence"), NUMPY.values(), ids=NUMPY)
+def test_numpy_files_count_from_0(tmp_path, key, array, sentence):
+    FORMATS["numpy"].write(ZeroShotDataset("TWIN", **vars(TRUTH)), tmp_path / "TWIN")
+    np.save(tmp_path / "TWIN" / f"{key}.npy", array)
+    with pytest.raises(InputError, match=re.escape(sentence)) as error:
+        load("TWIN", root=tmp_path)
+    one_sentence(error)
 
 
 @pytest.mark.parametrize("version", ["v5", "v7.3"])
@@ -198,3 +236,9 @@ def test_packed_files_have_no_choice_of_features(tmp_path):
     write_packed(tmp_path, TRUTH)
     with pytest.raises(InputError, match="holds packed files"):
         load_folder(tmp_path, features="res101")
+
+
+def test_numpy_files_have_no_choice_of_features(tmp_path):
+    FORMATS["numpy"].write(ZeroShotDataset("TWIN", **vars(TRUTH)), tmp_path)
+    with pytest.raises(InputError, match=r"holds \.npy files"):
+        load_folder(tmp_path, semantics="att")

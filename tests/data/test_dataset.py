@@ -4,16 +4,18 @@ import subprocess
 import sys
 from dataclasses import FrozenInstanceError, fields, replace
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gsmflow.data import Provenance, ZeroShotDataset, load
+from gsmflow.data import Provenance, ZeroShotDataset, load, pseudo_unseen, rows
 from gsmflow.data.checks import duplicates
+from gsmflow.data.rows import Rows
 from gsmflow.data.summary import summarize
-from gsmflow.errors import InputError
+from gsmflow.errors import DataWarning, InputError
 from tests.data.twins import make_truth
+
+pytestmark = pytest.mark.filterwarnings("error::gsmflow.errors.DataWarning")
 
 ARRAYS = ("features", "labels", "semantics", "trainval", "test_seen", "test_unseen")
 
@@ -74,7 +76,7 @@ def test_no_test_sample_can_be_reached_from_training():
     data = make()
     training = data.training()
     assert {field.name for field in fields(training)} == {
-        *("features", "labels", "semantics", "seen", "unseen", "class_names")
+        *("features", "labels", "semantics", "seen", "unseen", "class_names", "semantic_names")
     }
     for name in ("features", "labels"):
         assert not np.shares_memory(getattr(training, name), getattr(data, name))
@@ -96,7 +98,13 @@ def test_fingerprint_changes_with_any_array(name):
 def test_fingerprint_does_not_change_with_names_or_versions():
     """The second half pins it: run folders keep fingerprints for years."""
     assert make(name="other").fingerprint() == make().fingerprint()
-    data = ZeroShotDataset(
+    with pytest.warns(DataWarning, match="single training sample"):
+        data = pinned()
+    assert data.fingerprint() == "6c6ee2f74d5e80172cd8678c9bf3b306d00d0f5d635e2cab283f7cb8741c467d"
+
+
+def pinned() -> ZeroShotDataset:
+    return ZeroShotDataset(
         name="pinned",
         features=np.arange(8, dtype=np.float32).reshape(4, 2),
         labels=np.array([0, 0, 1, 1]),
@@ -107,7 +115,30 @@ def test_fingerprint_does_not_change_with_names_or_versions():
         test_unseen=np.array([2, 3]),
         provenance=Provenance("synthetic", "f", "s"),
     )
-    assert data.fingerprint() == "6c6ee2f74d5e80172cd8678c9bf3b306d00d0f5d635e2cab283f7cb8741c467d"
+
+
+@pytest.mark.parametrize("chunk", [1, 100, 2**24])
+def test_fingerprint_of_rows_is_that_of_the_same_array(monkeypatch, chunk):
+    monkeypatch.setattr(rows, "CHUNK_BYTES", chunk)
+    features = make_truth().features
+    data = make(features=Rows(features[::-1].astype(np.float64), np.arange(len(features))[::-1]))
+    assert data.fingerprint() == make().fingerprint()
+    assert summarize(data) == summarize(make())
+
+
+def test_fingerprint_of_rows_that_were_taken(monkeypatch):
+    expected = pseudo_unseen(make().training(), ratio=0.3).fingerprint()
+    monkeypatch.setattr(rows, "COPIED_BYTES", 0)
+    cut = pseudo_unseen(make().training(), ratio=0.3)
+    assert isinstance(cut.features, Rows)
+    assert cut.fingerprint() == expected
+
+
+def test_fingerprint_is_computed_once(monkeypatch):
+    data = make()
+    expected = data.fingerprint()
+    monkeypatch.setattr("gsmflow.data.dataset.chunks", None)
+    assert data.fingerprint() == expected
 
 
 BAD = {
@@ -117,6 +148,15 @@ BAD = {
     "names too few": ({"class_names": ("a", "b")}, "semantics of 6 classes but 2 class names"),
     "semantics without columns": ({"semantics": np.ones((6, 0))}, r"semantics are empty, of shape \(6, 0\)"),
     "splits as booleans in a table": ({"trainval": np.ones((2, 2), int)}, "trainval must be a list of sample indices"),
+    "a mask of another length": (
+        {"trainval": np.ones(32, bool)},
+        r"trainval is a mask of shape \(32,\) for 33 ",
+    ),
+    "rows of different length": ({"semantics": [[1, 2], [1]]}, "semantics are no array of numbers: "),
+    "features of no axis": ({"features": 1.0}, r"features must be a 2-dimensional float array; found shape \(\)"),
+    "trainval empty": ({"trainval": ()}, "the split trainval is empty; there is nothing to learn from"),
+    "names of semantics too few": ({"semantic_names": ("a", "b")}, "semantics of 3 dimensions but 2 semantic names"),
+    "a name twice": ({"class_names": [*"abcde", "a"]}, "1 class names stand for more than one class: a; predictions"),
     "splits as floats": ({"test_seen": np.ones(3)}, "test_seen must be a list of sample indices; found float64"),
 }
 
@@ -134,12 +174,13 @@ def test_warnings():
     semantics = truth.semantics.copy()
     semantics[3] = semantics[0]
     semantics[2, 0] = -1
-    names = ("ant", *truth.class_names[1:])
     test_seen = truth.test_seen[truth.labels[truth.test_seen] != 5]
     assert make().warnings == ()
-    assert make(semantics=semantics, class_names=names, test_seen=test_seen).warnings == (
+    with pytest.warns(DataWarning) as told:
+        data = make(semantics=semantics, test_seen=test_seen)
+    assert [str(warning.message) for warning in told] == [f"TWIN: {sentence}" for sentence in data.warnings]
+    assert data.warnings == (
         "1 seen classes have no test sample: cow",
-        "1 classes have the same name as another class: tables by name will show one of them",
         "1 classes have the same semantics as another class: they cannot be told apart",
         "1 entries of the semantics are -1, which often means unknown",
     )
@@ -148,11 +189,69 @@ def test_warnings():
 def test_a_class_with_one_training_sample_is_told():
     truth = make_truth()
     of_cow = truth.trainval[truth.labels[truth.trainval] == 5]
-    found = make(trainval=np.setdiff1d(truth.trainval, of_cow[1:])).warnings
-    assert found == (
+    with pytest.warns(DataWarning):
+        data = make(trainval=np.setdiff1d(truth.trainval, of_cow[1:]))
+    assert data.warnings == (
         "1 seen classes have a single training sample, of which validation can hold none back: cow; get more samples "
         "of them, or take them out",
     )
+
+
+def test_arrays_alone_make_a_data_set():
+    truth = make_truth()
+    data = ZeroShotDataset(
+        "TWIN",
+        truth.features.tolist(),
+        truth.labels.tolist(),
+        truth.semantics.tolist(),
+        trainval=np.isin(np.arange(33), truth.trainval).tolist(),
+        test_seen=truth.test_seen.tolist(),
+        test_unseen=np.isin(np.arange(33), truth.test_unseen),
+    )
+    assert data.fingerprint() == make().fingerprint()
+    assert data.class_names == tuple(f"class {k}" for k in range(1, 7))
+    assert data.provenance == Provenance("arrays", "features", "semantics", (), (), "", 0)
+
+
+def test_a_problem_may_have_no_test():
+    with pytest.warns(DataWarning):
+        data = make(test_seen=[], test_unseen=())
+    assert data.warnings == (
+        "no test samples of unseen classes: T1, U and H cannot be measured",
+        "no test samples of seen classes: S and H cannot be measured",
+    )
+    assert (data.unseen.tolist(), data.test_seen.dtype, len(data.tests().unseen_features)) == ([1, 4], np.int64, 0)
+    assert summarize(data)["test_seen"] == "no samples"
+
+
+def test_all_classes_may_be_seen():
+    truth = make_truth()
+    with pytest.warns(DataWarning):
+        data = make(trainval=np.setdiff1d(np.arange(33), truth.test_seen), test_unseen=[])
+    assert data.warnings[0] == "all classes have training samples, none is unseen: T1, U and H cannot be measured"
+    assert (len(data.unseen), len(data.training().unseen)) == (0, 0)
+
+
+def test_test_unseen_may_lack_classes():
+    truth = make_truth()
+    with pytest.warns(DataWarning):
+        data = make(test_unseen=truth.test_unseen[truth.labels[truth.test_unseen] == 1])
+    assert data.warnings == ("1 unseen classes have no test sample: yak",)
+    assert data.unseen.tolist() == [1, 4]
+
+
+def test_names_of_semantics_go_along_and_are_not_part_of_the_fingerprint():
+    data = make(semantic_names=["furry", "striped", "small"])
+    assert data.training().semantic_names == ("furry", "striped", "small")
+    assert pseudo_unseen(data.training(), ratio=0).semantic_names == ("furry", "striped", "small")
+    assert data.fingerprint() == make().fingerprint()
+
+
+def test_pseudo_unseen_problems_warn_of_nothing():
+    truth = make_truth()
+    features = truth.features.copy()
+    features[truth.trainval] = 1
+    assert pseudo_unseen(make(features=features).training(), ratio=0.3).warnings == ()
 
 
 def test_duplicates_against_a_plain_search():
@@ -184,6 +283,7 @@ def test_digits():
 
     data = load("digits")
     assert data.class_names == tuple("0123456789")
+    assert data.semantic_names == ATTRIBUTES
     assert data.unseen.tolist() == [3, 6]
     assert STROKES.shape == (10, len(ATTRIBUTES)) == (10, data.semantic_dim)
     assert len(np.unique(STROKES, axis=0)) == 10
@@ -226,19 +326,3 @@ def test_the_package_imports_no_heavy_library():
     code = "import sys, gsmflow.data; print([m for m in ('torch', 'scipy', 'sklearn', 'h5py') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
-
-
-def test_catalog():
-    from gsmflow.data import BENCHMARKS, find
-    from gsmflow.data.catalog import is_present
-
-    assert [b.name for b in BENCHMARKS] == ["digits", "synthetic", "AWA1", "AWA2", "APY", "CUB", "SUN", "FLO"]
-    assert find("awa2").name == "AWA2"
-    assert find("nothing") is None
-    for benchmark in BENCHMARKS:
-        embedded = benchmark.layout == "embedded"
-        assert is_present(benchmark, Path("/nowhere")) == embedded
-        assert embedded == (not benchmark.files) == (not benchmark.source.startswith("https://"))
-    for name in ("digits", "synthetic"):
-        data = load(name)
-        assert (find(name).seen, find(name).unseen) == (len(data.seen), len(data.unseen))

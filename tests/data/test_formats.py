@@ -6,9 +6,12 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from gsmflow.data import load, load_folder, read_packed, read_xlsa17
-from gsmflow.errors import InputError
+from gsmflow.data import load, load_folder
+from gsmflow.data.formats import packed, xlsa17
+from gsmflow.errors import DataWarning, InputError
 from tests.data.twins import SAVE, make_truth, save_v5, write_packed, write_xlsa17, xlsa17_keys
+
+pytestmark = pytest.mark.filterwarnings("error::gsmflow.errors.DataWarning")
 
 every_version = pytest.mark.parametrize("version", SAVE)
 
@@ -33,7 +36,7 @@ def assert_same_samples(data, truth):
 @every_version
 def test_xlsa17_gives_back_what_went_in(tmp_path, version):
     truth = make_truth()
-    data = read_xlsa17(write_xlsa17(tmp_path / "TWIN", truth, version))
+    data = xlsa17.read(write_xlsa17(tmp_path / "TWIN", truth, version))
     assert_same(data, truth)
     assert data.class_names == truth.class_names  # in the order of the file, which is not sorted
     assert (data.name, data.seen.tolist(), data.unseen.tolist()) == ("TWIN", [0, 2, 3, 5], [1, 4])
@@ -45,7 +48,7 @@ def test_xlsa17_gives_back_what_went_in(tmp_path, version):
 
 def test_v5_and_v73_are_the_same_problem(tmp_path):
     folders = [write_xlsa17(tmp_path / version, make_truth(), version) for version in SAVE]
-    one, other = map(read_xlsa17, folders)
+    one, other = map(xlsa17.read, folders)
     assert one.fingerprint() == other.fingerprint()
     assert one.class_names == other.class_names
 
@@ -53,7 +56,7 @@ def test_v5_and_v73_are_the_same_problem(tmp_path):
 @every_version
 def test_packed_gives_back_what_went_in(tmp_path, version):
     truth = make_truth()
-    data = read_packed(write_packed(tmp_path, truth, version))
+    data = packed.read(write_packed(tmp_path, truth, version))
     assert_same_samples(data, truth)
     assert data.class_names == tuple(f"class {k}" for k in range(1, 7))
     assert data.provenance.layout == "packed"
@@ -61,15 +64,15 @@ def test_packed_gives_back_what_went_in(tmp_path, version):
 
 def test_only_the_seven_standard_variables_are_needed(tmp_path):
     optional = dict.fromkeys(("original_att", "allclasses_names", "train_loc", "val_loc", "image_files"))
-    data = read_xlsa17(write_xlsa17(tmp_path, make_truth(), **optional))
+    data = xlsa17.read(write_xlsa17(tmp_path, make_truth(), **optional))
     assert data.class_names == tuple(f"class {k}" for k in range(1, 7))
-    data = read_packed(write_packed(tmp_path, make_truth(), attribute=None))
+    data = packed.read(write_packed(tmp_path, make_truth(), attribute=None))
     assert_same_samples(data, make_truth())
 
 
 def test_val_loc_is_never_read_since_it_overlaps_the_test(tmp_path):
     truth = make_truth()
-    data = read_xlsa17(write_xlsa17(tmp_path, truth, val_loc=np.array([[10**6]]), train_loc=np.array([[-1.5]])))
+    data = xlsa17.read(write_xlsa17(tmp_path, truth, val_loc=np.array([[10**6]]), train_loc=np.array([[-1.5]])))
     assert_same(data, truth)
 
 
@@ -78,12 +81,12 @@ def test_val_loc_is_never_read_since_it_overlaps_the_test(tmp_path):
 def test_numbers_may_be_of_any_shape_and_type(tmp_path, shape, dtype):
     truth = make_truth()
     labels = (truth.labels + 1).astype(dtype).reshape({"row": (1, -1), "column": (-1, 1), "flat": (-1,)}[shape])
-    assert_same(read_xlsa17(write_xlsa17(tmp_path, truth, labels=labels)), truth)
+    assert_same(xlsa17.read(write_xlsa17(tmp_path, truth, labels=labels)), truth)
 
 
 def test_features_the_other_way_round_are_turned_and_noted(tmp_path):
     truth = make_truth()
-    data = read_xlsa17(write_xlsa17(tmp_path, truth, features=truth.features))
+    data = xlsa17.read(write_xlsa17(tmp_path, truth, features=truth.features))
     assert_same(data, truth)
     assert data.provenance.notes == ("res101.mat holds features as (N, D), where the standard is (D, N)",)
 
@@ -91,20 +94,20 @@ def test_features_the_other_way_round_are_turned_and_noted(tmp_path):
 def test_as_many_dimensions_as_samples_are_read_the_standard_way(tmp_path):
     truth = make_truth()
     truth.features = np.random.default_rng(1).normal(size=(33, 33)).astype(np.float32)
-    assert_same(read_xlsa17(write_xlsa17(tmp_path, truth)), truth)
+    assert_same(xlsa17.read(write_xlsa17(tmp_path, truth)), truth)
 
 
 def test_sparse_features(tmp_path):
     from scipy.sparse import csc_array
 
     truth = make_truth()
-    assert_same(read_xlsa17(write_xlsa17(tmp_path, truth, features=csc_array(truth.features.T, dtype=float))), truth)
+    assert_same(xlsa17.read(write_xlsa17(tmp_path, truth, features=csc_array(truth.features.T, dtype=float))), truth)
 
 
 @every_version
 def test_class_names_in_a_matrix_of_letters_lose_their_padding(tmp_path, version):
     truth = make_truth()
-    data = read_xlsa17(write_xlsa17(tmp_path, truth, version, allclasses_names=np.array(truth.class_names)))
+    data = xlsa17.read(write_xlsa17(tmp_path, truth, version, allclasses_names=np.array(truth.class_names)))
     assert data.class_names == truth.class_names
 
 
@@ -112,7 +115,8 @@ def test_classes_without_any_sample_are_unseen_and_told(tmp_path):
     truth = make_truth()
     truth.semantics = np.r_[truth.semantics, [[0.1, 0.2, 0.3]]].astype(np.float32)
     truth.class_names = (*truth.class_names, "dodo")
-    data = read_xlsa17(write_xlsa17(tmp_path, truth))
+    with pytest.warns(DataWarning, match="unseen classes have no test sample: dodo"):
+        data = xlsa17.read(write_xlsa17(tmp_path, truth))
     assert data.unseen.tolist() == [1, 4, 6]
     assert data.warnings == ("1 unseen classes have no test sample: dodo",)
 
@@ -123,7 +127,7 @@ def test_other_file_names(tmp_path):
     visual, splits = xlsa17_keys(truth)
     (tmp_path / "res101.mat").rename(tmp_path / "clip.mat")
     (tmp_path / "att_splits.mat").rename(tmp_path / "sent_splits.mat")
-    data = read_xlsa17(tmp_path)
+    data = xlsa17.read(tmp_path)
     assert (data.provenance.features, data.provenance.semantics) == ("clip", "sent")
     assert data.provenance.notes == (
         "features 'clip' are the only ones there; the default 'res101' is absent",
@@ -133,12 +137,12 @@ def test_other_file_names(tmp_path):
     save_v5(tmp_path / "vgg.mat", visual)
     save_v5(tmp_path / "w2v_splits.mat", splits)
     with pytest.raises(InputError, match=r"no features 'res101'; there are clip, vgg: choose with --features\.$"):
-        read_xlsa17(tmp_path)
+        xlsa17.read(tmp_path)
     with pytest.raises(InputError, match=r"no semantics 'att'; there are sent, w2v: choose with --semantics\.$"):
-        read_xlsa17(tmp_path, features="vgg")
+        xlsa17.read(tmp_path, features="vgg")
     with pytest.raises(InputError, match="no features 'resnet'; there are clip, vgg"):
-        read_xlsa17(tmp_path, features="resnet")
-    data = read_xlsa17(tmp_path, features="vgg", semantics="w2v")
+        xlsa17.read(tmp_path, features="resnet")
+    data = xlsa17.read(tmp_path, features="vgg", semantics="w2v")
     assert data.provenance.files == ("vgg.mat", "w2v_splits.mat")
     assert data.provenance.notes == ()
 
@@ -147,7 +151,7 @@ def test_packed_with_gaps_between_the_ids(tmp_path):
     truth = make_truth()
     ids = np.array([2, 3, 5, 7, 11, 13])
     tests = {f"test_{kind}_idex": ids[truth.labels[getattr(truth, f"test_{kind}")]] for kind in ("seen", "unseen")}
-    data = read_packed(write_packed(tmp_path, truth, **tests))
+    data = packed.read(write_packed(tmp_path, truth, **tests))
     assert_same_samples(data, truth)
     assert data.class_names == tuple(f"class {k}" for k in ids)
 
@@ -155,7 +159,8 @@ def test_packed_with_gaps_between_the_ids(tmp_path):
 def test_packed_with_a_seen_class_that_is_not_tested(tmp_path):
     truth = make_truth()
     truth.test_seen = truth.test_seen[truth.labels[truth.test_seen] != 2]
-    data = read_packed(write_packed(tmp_path, truth))
+    with pytest.warns(DataWarning):
+        data = packed.read(write_packed(tmp_path, truth))
     assert_same_samples(data, truth)
     assert data.warnings == ("1 seen classes have no test sample: class 3",)
 
@@ -166,14 +171,14 @@ def test_packed_with_gaps_and_an_untested_class_cannot_be_told(tmp_path):
     ids = np.array([2, 3, 5, 7, 11, 13])
     tests = {f"test_{kind}_idex": ids[truth.labels[getattr(truth, f"test_{kind}")]] for kind in ("seen", "unseen")}
     with pytest.raises(InputError, match=r"test_seen_idex names 3 classes for 4 rows of seen_pro"):
-        read_packed(write_packed(tmp_path, truth, **tests))
+        packed.read(write_packed(tmp_path, truth, **tests))
 
 
 def test_the_files_tell_the_layout(tmp_path):
-    packed, standard = write_packed(tmp_path / "P", make_truth()), write_xlsa17(tmp_path / "X", make_truth())
-    assert load_folder(packed).provenance.layout == "packed"
+    folder, standard = write_packed(tmp_path / "P", make_truth()), write_xlsa17(tmp_path / "X", make_truth())
+    assert load_folder(folder).provenance.layout == "packed"
     assert load_folder(str(standard)).provenance.layout == "xlsa17"
-    both = write_xlsa17(packed, make_truth())
+    both = write_xlsa17(folder, make_truth())
     assert load_folder(both).provenance.layout == "packed"
     assert load_folder(both, semantics="att").provenance.layout == "xlsa17"
 
@@ -193,7 +198,7 @@ def test_missing_h5py_names_the_pip_line(tmp_path, monkeypatch):
     write_xlsa17(tmp_path, make_truth(), "v7.3")
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(InputError, match=r"res101\.mat is a MATLAB v7\.3 file; .* pip install 'gsmflow\[mat73\]'\.$"):
-        read_xlsa17(tmp_path)
+        xlsa17.read(tmp_path)
 
 
 def test_single_features_are_held_twice_at_most(tmp_path):
@@ -202,7 +207,7 @@ def test_single_features_are_held_twice_at_most(tmp_path):
     truth.features[:, 0] = np.arange(len(truth.labels))
     write_xlsa17(tmp_path, truth, features=truth.features.T)
     tracemalloc.start()
-    read_xlsa17(tmp_path)
+    xlsa17.read(tmp_path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2.5 * truth.features.nbytes

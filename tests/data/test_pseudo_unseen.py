@@ -113,6 +113,12 @@ def test_too_few_samples():
         pseudo_unseen(make_training([1] * 5), ratio=0.2, holdout=0.2, seed=0)
 
 
+def test_a_ratio_of_0_still_takes_one_class():
+    cut = pseudo_unseen(make_training([4] * 5), ratio=0)
+    assert (len(cut.unseen), len(cut.seen)) == (1, 4)
+    assert len(cut.test_unseen) == 4
+
+
 def test_it_can_be_cut_again():
     once = pseudo_unseen(synthetic().training(), ratio=0.25, holdout=0.2, seed=0)
     twice = pseudo_unseen(once.training(), ratio=0.25, holdout=0.2, seed=0)

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gsmflow.data import load, read_packed, read_xlsa17
+from gsmflow.data import load
 from gsmflow.data.checks import duplicates
+from gsmflow.data.formats import packed, xlsa17
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -41,11 +42,11 @@ def test_class_names_of_cub_are_in_the_order_of_labels():
 
 
 def test_both_layouts_of_flo_are_the_same_problem():
-    packed, standard = read_packed(SHARED / "packed" / "FLO"), read_xlsa17(SHARED / "xlsa17" / "FLO")
-    np.testing.assert_array_equal(packed.semantics, standard.semantics)
-    np.testing.assert_array_equal(packed.unseen, standard.unseen)
-    ours, theirs = packed.training(), standard.training()
+    one, other = packed.read(SHARED / "packed" / "FLO"), xlsa17.read(SHARED / "xlsa17" / "FLO")
+    np.testing.assert_array_equal(one.semantics, other.semantics)
+    np.testing.assert_array_equal(one.unseen, other.unseen)
+    ours, theirs = one.training(), other.training()
     np.testing.assert_array_equal(ours.features, theirs.features)
     np.testing.assert_array_equal(ours.labels, theirs.labels)
-    for name, array in vars(packed.tests()).items():
-        np.testing.assert_array_equal(array, getattr(standard.tests(), name))
+    for name, array in vars(one.tests()).items():
+        np.testing.assert_array_equal(array, getattr(other.tests(), name))

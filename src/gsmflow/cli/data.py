@@ -1,5 +1,6 @@
 """``gsmflow data``: list known benchmarks, check the files of a data set."""
 
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -23,34 +24,35 @@ def data(arguments: list[str]) -> None:
         from rich.console import Console
         from rich.table import Table
 
-        from ..data.catalog import BENCHMARKS, is_present
+        from ..data.catalog import BENCHMARKS, presence
 
         title = f"data root: {data_root}"
         table = Table("name", "about", "classes seen/unseen", "semantics", "files", "present", title=title)
         for b in BENCHMARKS:
-            present = "embedded" if not b.files else "yes" if is_present(b, data_root) else "no"
-            table.add_row(b.name, b.title, f"{b.seen}/{b.unseen}", b.semantics, "\n".join(b.files), present)
+            files = "\n".join(b.files)
+            table.add_row(b.name, b.title, f"{b.seen}/{b.unseen}", b.semantics, files, presence(b, data_root))
         Console().print(table)
         for source in dict.fromkeys(b.source for b in BENCHMARKS if b.files):
             print(f"{', '.join(b.name for b in BENCHMARKS if b.source == source)}: {source}")
 
-    def check(path: Positional[Path], options: Annotated[DataArguments, arg(name="")] = DataArguments()) -> None:  # noqa: B008
+    def check(dataset: Positional[str], options: Annotated[DataArguments, arg(name="")] = DataArguments()) -> None:  # noqa: B008
         """Run all checks on a data set and print a summary.
 
         Args:
-            path: folder that holds the files, or an embedded data set.
+            dataset: an embedded data set, a folder that holds the files, or a folder under the data root.
             options: which files to read.
         """
         from rich.console import Console
         from rich.table import Table
 
-        from ..data import load, load_folder
         from ..data.summary import summarize
+        from ..errors import DataWarning
 
-        folder = path.is_dir()
-        dataset = load_folder(path, **options.choice) if folder else load(path.name, root=path.parent, **options.choice)
-        table = Table("what", "value", title=f"{dataset.name}: all checks passed", title_justify="left")
-        for key, value in summarize(dataset).items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)  # they stand in the table
+            found = options.load(dataset)
+        table = Table("what", "value", title=f"{found.name}: all checks passed", title_justify="left")
+        for key, value in summarize(found).items():
             table.add_row(key, str(value))
         Console().print(table)
 

@@ -1,15 +1,19 @@
-"""Data sets: reading, checking, and cutting pseudo-unseen classes out of them."""
+"""Data sets: finding, reading, checking and writing them, and cutting pseudo-unseen classes out of them.
+
+To add a file format, write a file in `formats` and a line in its table.
+"""
 
 from .catalog import BENCHMARKS, find
 from .dataset import Provenance, TestSets, TrainingSet, ZeroShotDataset
 from .digits import digits
-from .formats import FORMATS, Format, load_folder
-from .source import DataSource, load
-from .splits import pseudo_unseen
+from .formats import FORMATS, Format
+from .source import EMBEDDED, DataSource, load, load_folder
+from .splits import in_split_order, pseudo_unseen
 from .synthetic import synthetic
 
 __all__ = [
     "BENCHMARKS",
+    "EMBEDDED",
     "FORMATS",
     "DataSource",
     "Format",
@@ -19,6 +23,7 @@ __all__ = [
     "ZeroShotDataset",
     "digits",
     "find",
+    "in_split_order",
     "load",
     "load_folder",
     "pseudo_unseen",

@@ -1,11 +1,13 @@
-"""Known benchmarks: what they are, where to get them, which files are expected."""
+"""Known benchmarks: what they are, where to get them, which files are expected, and what of them is there."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["BENCHMARKS", "Benchmark", "find", "is_present"]
+from .formats import formats_in
+
+__all__ = ["BENCHMARKS", "Benchmark", "find", "folder_of", "folders", "presence"]
 
 XLSA17 = (
     "https://www.mpi-inf.mpg.de/departments/computer-vision-and-machine-learning/research/zero-shot-learning/"
@@ -82,9 +84,44 @@ def find(name: str) -> Benchmark | None:
     return next((b for b in BENCHMARKS if b.name.lower() == name.lower()), None)
 
 
-def is_present(benchmark: Benchmark, root: Path) -> bool:
-    """Whether a folder of its name holds its files, in either layout."""
-    folder = root / benchmark.name
-    layouts = (benchmark.files, PACKED)
-    splits_and_features = any(folder.glob("*_splits.mat")) and len(list(folder.glob("*.mat"))) > 1
-    return splits_and_features or any(all((folder / file).is_file() for file in files) for files in layouts)
+def folders(root: Path) -> list[Path]:
+    """The folders in ``root`` that hold a data set, sorted."""
+    return sorted(path for path in root.iterdir() if formats_in(path)) if root.is_dir() else []
+
+
+def folder_of(name: str, root: Path) -> Path | None:
+    """The folder of this name in ``root``, or else the only one that holds data and has it in other letters."""
+    if (root / name).is_dir():
+        return root / name
+    alike = [path for path in folders(root) if path.name.lower() == name.lower()]
+    return alike[0] if len(alike) == 1 else None
+
+
+def is_splits(file: str) -> bool:
+    """Whether a file of the standard layout holds semantics and splits; the others hold features."""
+    return file.endswith("_splits.mat")
+
+
+def presence(benchmark: Benchmark, root: Path) -> str:
+    """What there is of a known benchmark, as `load` would find it: formats, and what they lack of the files expected.
+
+    Example:
+        >>> presence(BENCHMARKS[0], Path("data")), presence(BENCHMARKS[2], Path("nowhere"))
+        ('embedded', 'no')
+    """
+    if not benchmark.files:
+        return benchmark.layout
+    folder = folder_of(benchmark.name, root)
+    held = [one.name for one in formats_in(folder)] if folder else []
+    if folder and benchmark.layout in held:
+        lacking = [file for file in benchmark.files if not (folder / file).is_file()]
+        known = (*benchmark.files, *PACKED)
+        others = sorted(
+            path.stem
+            for path in folder.glob("*.mat")
+            if path.name not in known and any(is_splits(path.name) == is_splits(file) for file in lacking)
+        )
+        if lacking:
+            there = f" ({', '.join(others)})" if others else ""
+            held[held.index(benchmark.layout)] += f", without {', '.join(lacking)}{there}"
+    return "; ".join(held) or "no"

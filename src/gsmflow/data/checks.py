@@ -1,24 +1,27 @@
-"""What a data set must fulfil. Each failure is one sentence with the numbers, in the counting of the files.
+"""What a data set must fulfil. Each failure is one sentence with the numbers; samples and classes are counted as its
+files count them.
 
-A sample in two splits is an error, which ``allow_overlap`` makes a warning for published files. Equal feature rows in
-trainval and in a test split are a warning that counts them: real sets hold some.
+A sample index in two splits is an error, which ``allow_overlap`` lets pass for a published file as it is. Equal feature
+rows in two splits are a warning with their number, since a benchmark may hold copies of a picture: CUB and FLO, as far
+as they could be measured, hold none (each has one row twice, within one split).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from hashlib import blake2b
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import InputError
-from .rows import Rows
+from .rows import Rows, entries
 
 if TYPE_CHECKING:
     from .dataset import ZeroShotDataset
 
-__all__ = ["check", "find_warnings"]
+__all__ = ["SPLITS", "check", "find_warnings"]
 
 SPLITS = ("trainval", "test_seen", "test_unseen")
 
@@ -26,18 +29,19 @@ SPLITS = ("trainval", "test_seen", "test_unseen")
 def check(data: ZeroShotDataset) -> None:
     """Raise `InputError` at the first contradiction found."""
     check_arrays(data)
+    check_names(data)
+    check_numbers(data)
     check_semantics(data)
     check_splits(data)
     check_classes(data)
+    check_ambiguous(data)
 
 
 def check_arrays(data: ZeroShotDataset) -> None:
-    """Shapes, dtypes, finite features, labels in range."""
-    name, classes, first = data.name, len(data.class_names), data.provenance.counted_from
+    """Shapes and dtypes."""
+    name = data.name
     for what, ndim, kind in (("features", 2, "f"), ("labels", 1, "i"), ("semantics", 2, "f")):
         array = getattr(data, what)
-        if isinstance(array, np.ma.MaskedArray):
-            raise InputError(f"{name}: {what} are a masked array: fill the masked entries, or drop their rows.")
         if array.ndim != ndim or array.dtype.kind != kind:
             raise InputError(
                 f"{name}: {what} must be a {ndim}-dimensional {'float' if kind == 'f' else 'integer'} array; "
@@ -47,12 +51,27 @@ def check_arrays(data: ZeroShotDataset) -> None:
         raise InputError(f"{name}: {len(data.features)} rows of features but {len(data.labels)} labels.")
     if data.dim < 2:
         raise InputError(f"{name}: features need 2 dimensions at least, one for each half of a flow; found {data.dim}.")
-    if len(data.semantics) != classes:
-        raise InputError(f"{name}: semantics of {len(data.semantics)} classes but {classes} class names.")
     for what in ("features", "semantics"):
         array = getattr(data, what)
         if not array.size:
             raise InputError(f"{name}: {what} are empty, of shape {array.shape}.")
+
+
+def check_names(data: ZeroShotDataset) -> None:
+    """A name a class; a name a dimension of the semantics, if there are such names."""
+    name, classes = data.name, data.num_classes
+    if classes != len(data.class_names):
+        raise InputError(f"{name}: semantics of {classes} classes but {len(data.class_names)} class names.")
+    named = len(data.semantic_names)
+    if named and named != data.semantic_dim:
+        raise InputError(f"{name}: semantics of {data.semantic_dim} dimensions but {named} semantic names.")
+
+
+def check_numbers(data: ZeroShotDataset) -> None:
+    """Finite features and semantics, labels in range."""
+    name, classes, base = data.name, data.num_classes, data.provenance.counted_from
+    for what in ("features", "semantics"):
+        array = getattr(data, what)
         if isinstance(array, Rows):  # of a matrix that was checked as a whole
             continue
         if np.isfinite(array.min()) and np.isfinite(array.max()):  # NaN spreads; no second array of this size
@@ -60,24 +79,16 @@ def check_arrays(data: ZeroShotDataset) -> None:
         rows = np.flatnonzero(~np.isfinite(array).all(1))
         raise InputError(
             f"{name}: {len(rows)} of {len(array)} rows of {what} hold {np.isnan(array).sum()} NaN and "
-            f"{np.isinf(array).sum()} infinite values, the first is row {rows[0] + first} (counted from {first}); "
-            "repair or drop them."
+            f"{np.isinf(array).sum()} infinite values, the first is row {rows[0] + base} (counted from {base}); repair "
+            "or drop them."
         )
     wrong = np.flatnonzero((data.labels < 0) | (data.labels >= classes))
     if len(wrong):
         raise InputError(
-            f"{name}: {len(wrong)} labels are out of range for {classes} classes of semantics, the first is class "
-            f"{data.labels[wrong[0]] + first} of sample {wrong[0] + first} (counted from {first}); check that labels and "
-            "semantics belong together."
+            f"{name}: {len(wrong)} labels are out of range for {classes} classes of semantics, the first is label "
+            f"{data.labels[wrong[0]] + base} of sample {wrong[0] + base} (both counted from {base}); check that labels "
+            "and semantics belong together."
         )
-    if data.semantic_names and len(data.semantic_names) != data.semantic_dim:
-        raise InputError(
-            f"{name}: {len(data.semantic_names)} names for {data.semantic_dim} dimensions of semantics; they must agree."
-        )
-    names, counts = np.unique(np.array(data.class_names, dtype=object).astype(str), return_counts=True)
-    twice = names[counts > 1]
-    if len(twice):
-        raise InputError(f"{name}: {len(twice)} names stand for several classes: {', '.join(twice[:5])}; rename them.")
 
 
 def check_semantics(data: ZeroShotDataset) -> None:
@@ -92,36 +103,32 @@ def check_semantics(data: ZeroShotDataset) -> None:
 
 
 def check_splits(data: ZeroShotDataset) -> None:
-    """Indices in range, each once, trainval not empty, no common sample."""
-    first = data.provenance.counted_from
+    """Indices in range, each once, something to learn from, and no sample in two splits."""
+    name, base = data.name, data.provenance.counted_from
     for split in SPLITS:
         rows = getattr(data, split)
+        if rows.dtype == bool:
+            raise InputError(f"{name}: {split} is a mask of shape {rows.shape} for {len(data.features)} samples.")
         if rows.ndim != 1 or rows.dtype.kind != "i":
+            raise InputError(f"{name}: {split} must be a list of sample indices; found {rows.dtype} {rows.shape}.")
+        wrong = rows[(rows < 0) | (rows >= len(data.features))]
+        if len(wrong):
             raise InputError(
-                f"{data.name}: {split} must be a list of sample indices, or a mask of {len(data.labels)} samples; found "
-                f"{rows.dtype} {rows.shape}."
-            )
-        if not len(rows):
-            if split == "trainval":
-                raise InputError(f"{data.name}: the split trainval is empty: there is nothing to learn from.")
-            continue
-        if rows.min() < 0 or rows.max() >= len(data.features):
-            wrong = (rows.min() if rows.min() < 0 else rows.max()) + first
-            raise InputError(
-                f"{data.name}: {split} names sample {wrong} (counted from {first}), but there are "
+                f"{name}: {split} names sample {wrong[0] + base} (counted from {base}), but there are "
                 f"{len(data.features)} samples."
             )
         if len(np.unique(rows)) < len(rows):
             again = len(rows) - len(np.unique(rows))
-            mask = " Is it a mask? Then give it as booleans." if set(np.unique(rows)) <= {0, 1} else ""
-            raise InputError(f"{data.name}: {again} entries of {split} repeat a sample; drop them.{mask}")
-    for one, other in combinations(SPLITS, 2):
-        common = np.intersect1d(getattr(data, one), getattr(data, other))
+            raise InputError(f"{name}: {again} entries of {split} repeat a sample; drop them.")
+    if not len(data.trainval):
+        raise InputError(f"{name}: the split trainval is empty; there is nothing to learn from.")
+    for first, second in combinations(SPLITS, 2):
+        common = np.intersect1d(getattr(data, first), getattr(data, second))
         if len(common) and not data.allow_overlap:
             raise InputError(
-                f"{data.name}: {len(common)} samples are both in {one} and in {other}, the first is sample "
-                f"{common[0] + first} (counted from {first}); repair the splits, or accept a published file as it is "
-                "with --allow-overlap (allow_overlap=True)."
+                f"{name}: {len(common)} samples are both in {first} and in {second}, the first is sample "
+                f"{common[0] + base} (counted from {base}); repair the splits, or accept a published file as it is "
+                "with --allow-overlap."
             )
 
 
@@ -142,7 +149,17 @@ def check_classes(data: ZeroShotDataset) -> None:
         )
 
 
-def duplicates(features: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def check_ambiguous(data: ZeroShotDataset) -> None:
+    """No two classes of one name."""
+    again = sorted(k for k, count in Counter(data.class_names).items() if count > 1)
+    if again:
+        raise InputError(
+            f"{data.name}: {len(again)} class names stand for more than one class: {list_some(again)}; predictions "
+            "name classes, so give each its own."
+        )
+
+
+def duplicates(features: Any, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """The samples of ``second`` whose features equal those of some sample of ``first``, to the last bit.
 
     Rows are compared by a hash of a few entries first, so that hardly any row is read as a whole.
@@ -151,7 +168,7 @@ def duplicates(features: np.ndarray, first: np.ndarray, second: np.ndarray) -> n
     factors = np.cumprod(np.full(len(columns), 0x9E3779B97F4A7C15, np.uint64))  # wraps around, as it should
 
     def keys(rows: np.ndarray) -> np.ndarray:
-        bits = features[np.ix_(rows, columns)].view(np.uint32)
+        bits = entries(features, rows, columns).view(np.uint32)
         return bits.astype(np.uint64) @ factors
 
     first_keys, second_keys = keys(first), keys(second)
@@ -166,19 +183,35 @@ def digest(row: np.ndarray) -> bytes:
 
 
 def find_warnings(data: ZeroShotDataset) -> list[str]:
-    """What looks odd but can be worked with."""
+    """What looks odd but can be worked with, a sentence each."""
+    pseudo = data.provenance.layout == "pseudo-unseen"  # copies within trainval are no leak from the tests
+    return [*tests_lack(data), *classes_look_odd(data), *([] if pseudo else splits_share(data))]
+
+
+def tests_lack(data: ZeroShotDataset) -> list[str]:
+    """What cannot be measured, and which classes are not tested."""
     found = []
-    tested, trained = (np.unique(data.labels[rows]) for rows in (np.r_[data.test_seen, data.test_unseen], data.trainval))
-    for what, classes, split in (("unseen", data.unseen, data.test_unseen), ("seen", data.seen, data.test_seen)):
-        without = np.setdiff1d(classes, tested)
-        if len(classes) and not len(split):
-            lost = "T1, U and H" if what == "unseen" else "S and H"
-            found.append(f"no {what} class has a test sample: {lost} cannot be measured")
-        elif len(without):
-            found.append(f"{len(without)} {what} classes have no test sample: {name_some(data, without)}")
     if not len(data.unseen):
-        found.append("all classes are seen: there is nothing unseen to recognise")
-    single = trained[np.bincount(data.labels[data.trainval])[trained] == 1]
+        found.append("all classes have training samples, none is unseen: T1, U and H cannot be measured")
+    elif not len(data.test_unseen):
+        found.append("no test samples of unseen classes: T1, U and H cannot be measured")
+    if not len(data.test_seen):
+        found.append("no test samples of seen classes: S and H cannot be measured")
+    for kind, classes, split in (
+        ("unseen", data.unseen, data.test_unseen),
+        ("seen", data.seen, data.test_seen),
+    ):
+        without = np.setdiff1d(classes, data.labels[split])
+        if len(split) and len(without):
+            found.append(f"{len(without)} {kind} classes have no test sample: {name_some(data, without)}")
+    return found
+
+
+def classes_look_odd(data: ZeroShotDataset) -> list[str]:
+    """Classes of a single sample, and semantics that tell nothing."""
+    found = []
+    classes, counts = np.unique(data.labels[data.trainval], return_counts=True)
+    single = classes[counts == 1]
     if len(single):
         found.append(
             f"{len(single)} seen classes have a single training sample, of which validation can hold none back: "
@@ -189,27 +222,31 @@ def find_warnings(data: ZeroShotDataset) -> list[str]:
         found.append(f"{same} classes have the same semantics as another class: they cannot be told apart")
     if (data.semantics == -1).any() and (data.semantics >= 0).any() and data.semantics.min() == -1:
         found.append(f"{(data.semantics == -1).sum()} entries of the semantics are -1, which often means unknown")
-    overlap = sum(len(np.intersect1d(getattr(data, a), getattr(data, b))) for a, b in combinations(SPLITS, 2))
+    return found
+
+
+def splits_share(data: ZeroShotDataset) -> list[str]:
+    """Samples in two splits, where that is accepted, and equal rows of features."""
+    found, base = [], data.provenance.counted_from
+    pairs = [(first, second, getattr(data, first), getattr(data, second)) for first, second in combinations(SPLITS, 2)]
+    overlap = sum(len(np.intersect1d(ours, theirs)) for _, _, ours, theirs in pairs)
     if overlap:
-        found.append(f"overlap accepted: {overlap} samples in two splits")
-    twins = {split: duplicates(data.features, data.trainval, getattr(data, split)) for split in SPLITS[1:]}
-    for split, rows in twins.items():
-        rows = np.setdiff1d(rows, data.trainval)
-        if len(rows) and not is_cut_out(data):
-            first = data.provenance.counted_from
+        found.append(f"overlap accepted: {overlap} samples are in two splits")
+    for first, second, ours, theirs in pairs:
+        twins = duplicates(data.features, ours, np.setdiff1d(theirs, ours))
+        if len(twins):
             found.append(
-                f"{len(rows)} feature rows of {split} stand in trainval as well, the first is sample {rows[0] + first} "
-                f"(counted from {first})"
+                f"{len(twins)} feature rows of {second} stand in {first} as well, the first is sample "
+                f"{twins[0] + base} (counted from {base}): copies in two splits flatter the result"
             )
     return found
 
 
-def is_cut_out(data: ZeroShotDataset) -> bool:
-    """Whether the problem was cut out of trainval: rows that are the same there are no leak from the tests."""
-    return data.provenance.layout == "pseudo-unseen"
+def name_some(data: ZeroShotDataset, classes: np.ndarray) -> str:
+    """The first few names of classes, and how many more there are."""
+    return list_some([data.class_names[k] for k in classes])
 
 
-def name_some(data: ZeroShotDataset, classes: np.ndarray, most: int = 5) -> str:
-    """The first few class names, and how many more there are."""
-    names = ", ".join(data.class_names[k] for k in classes[:most])
-    return names + (f" and {len(classes) - most} more" if len(classes) > most else "")
+def list_some(names: list[str], most: int = 5) -> str:
+    """The first few names, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

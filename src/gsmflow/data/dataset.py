@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DataWarning
-from .checks import check, find_warnings
-from .rows import Rows, bytes_of, take
+from ..errors import DataWarning, InputError
+from .checks import SPLITS, check, find_warnings
+from .rows import Rows, chunks, take
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -29,18 +30,33 @@ ARRAYS = {
 }
 
 
-PSEUDO_UNSEEN = "pseudo-unseen"
-"""The layout of a problem that was cut out of trainval."""
-
-
 def convert(array: Any, dtype: type) -> Any:
     """The array in C order and of this type, itself if it is so; as it is if it is of another kind, for the checks."""
-    if isinstance(array, Rows | np.ma.MaskedArray):
+    if isinstance(array, Rows):
         return array
     array = np.asarray(array)
-    if not array.size and array.dtype == np.float64:  # an empty list
-        return array.astype(dtype)
     return np.require(array, dtype, "C") if np.can_cast(array.dtype, dtype, "same_kind") else array
+
+
+def convert_split(split: Any, samples: tuple[int, ...]) -> Any:
+    """Sample indices, also where they were given by a mask of all samples; a mask of another shape is left alone."""
+    split = np.asarray(split)
+    if split.dtype == bool:
+        return np.flatnonzero(split) if split.shape == samples else split
+    return convert(split, np.int64) if split.size else no_samples()
+
+
+def no_samples() -> np.ndarray:
+    """An empty split."""
+    return np.zeros(0, np.int64)
+
+
+def frames_to_caller() -> int:
+    """How many frames up code outside of this package stands: that line is what a warning is about."""
+    package, level, frame = __name__.partition(".")[0], 1, sys._getframe(1)
+    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == package:
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 @dataclass(frozen=True)
@@ -48,16 +64,14 @@ class Provenance:
     """Where data came from: results are comparable only within one choice of features and semantics.
 
     Attributes:
-        layout: the file format, such as ``xlsa17``; ``arrays`` for data that were given in Python.
+        layout: a name in `FORMATS`, ``digits``, ``synthetic``, ``pseudo-unseen``, or ``arrays`` given in Python.
         features: name of the features, such as ``res101``.
         semantics: name of the semantics, such as ``att``.
         files: names of the files read.
         notes: anything else that a reader of the results must know.
-        folder: the folder read, as an absolute path; empty where there is none.
-        counted_from: what the files call the first sample and the first class: 0 or 1.
+        folder: absolute path of the folder read; empty where there is none.
+        counted_from: 1 or 0, where the files count classes and samples from; messages count as they do.
     """
-
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     layout: str = "arrays"
     features: str = "features"
@@ -79,7 +93,7 @@ class TrainingSet:
         seen: ``(Ks,)``, sorted ids of the classes with training features.
         unseen: ``(Ku,)``, sorted ids of those without.
         class_names: K names.
-        semantic_names: S names, or none.
+        semantic_names: S names of the dimensions of ``semantics``, or none.
     """
 
     features: Float[np.ndarray, "n d"]
@@ -103,7 +117,14 @@ class TrainingSet:
 
 @dataclass(frozen=True, eq=False)
 class TestSets:
-    """Features and class ids of test_seen and test_unseen."""
+    """The half that only an evaluation sees; either test may be empty.
+
+    Attributes:
+        seen_features: ``(n, D)``, features of test_seen; `Rows` where they are many.
+        seen_labels: ``(n,)``, their class ids.
+        unseen_features: ``(m, D)``, features of test_unseen.
+        unseen_labels: ``(m,)``, their class ids.
+    """
 
     __test__ = False  # not a test case for pytest
 
@@ -117,21 +138,23 @@ class TestSets:
 class ZeroShotDataset:
     """Features, labels, class semantics and splits of one problem. It checks itself when it is made.
 
-    What looks odd but is no error is a `gsmflow.errors.DataWarning`, and stands in ``warnings``.
+    What looks odd but is no error is told as `gsmflow.errors.DataWarning`, and stands in ``warnings``.
 
-    Args:
+    Attributes:
         name: such as ``CUB``.
-        features: ``(N, D)`` float32. All arrays become read-only views; they are copied only to change their type.
+        features: ``(N, D)`` float32. All arrays are read-only views; they are copied only to change their type. Lists
+            are taken as well.
         labels: ``(N,)`` int64 class ids, which are rows of ``semantics``.
-        semantics: ``(K, S)`` float32, one row a class.
-        class_names: K names; by default ``class 1``, ``class 2``, …
-        trainval: int64 sample indices counted from 0, or a boolean mask of N samples, as are ``test_seen`` and
-            ``test_unseen``; by default all samples.
-        test_seen: samples of classes that are in trainval; may be empty.
-        test_unseen: samples of classes that are not; may be empty.
-        provenance: where the data came from.
+        semantics: ``(K, S)`` float32, one row a class; classes without any sample are unseen.
+        class_names: K different names; by default ``class 1``, ``class 2``, …
+        trainval: int64 sample indices counted from 0, or a boolean mask of N, as are ``test_seen`` and
+            ``test_unseen``. It may not be empty.
+        test_seen: by default empty: S and H cannot be measured then.
+        test_unseen: by default empty: T1, U and H cannot be measured then.
+        provenance: where the data came from; by default arrays given in Python.
         allow_overlap: accept a published file that has samples in two splits.
-        semantic_names: names of the S dimensions of the semantics, if they have any.
+        semantic_names: S names of the dimensions of ``semantics``, or none.
+        warnings: what looks odd but is no error, a sentence each.
 
     Raises:
         InputError: if the data contradict themselves; see `gsmflow.data.checks`.
@@ -140,12 +163,17 @@ class ZeroShotDataset:
         >>> import gsmflow
         >>> gsmflow.load("synthetic").unseen
         array([15, 16, 17, 18, 19])
-        >>> mine = gsmflow.ZeroShotDataset(
-        ...     "mine", features=[[0, 1], [1, 0], [1, 1]], labels=[0, 1, 2], semantics=[[0, 1], [1, 0], [2, 1]],
-        ...     trainval=[0, 1], test_unseen=[2],
-        ... )
-        >>> mine.class_names, mine.unseen
-        (('class 1', 'class 2', 'class 3'), array([2]))
+        >>> gsmflow.ZeroShotDataset(
+        ...     "pets",
+        ...     features=[[0.1, 0.9], [0.2, 0.8], [0.1, 0.8], [0.9, 0.1], [0.8, 0.2], [0.9, 0.2], [0.7, 0.7]],
+        ...     labels=[0, 0, 0, 1, 1, 1, 2],
+        ...     semantics=[[1, 0], [0, 1], [1, 0.5]],
+        ...     class_names=["cat", "dog", "fox"],
+        ...     trainval=[0, 1, 3, 4],
+        ...     test_seen=[2, 5],
+        ...     test_unseen=[6],
+        ... ).unseen
+        array([2])
     """
 
     name: str
@@ -153,38 +181,34 @@ class ZeroShotDataset:
     labels: Int[np.ndarray, " n"]
     semantics: Float[np.ndarray, "k s"]
     class_names: tuple[str, ...] = ()
-    trainval: Int[np.ndarray, " i"] | None = None
-    test_seen: Int[np.ndarray, " j"] = ()  # type: ignore[assignment]
-    test_unseen: Int[np.ndarray, " l"] = ()  # type: ignore[assignment]
-    provenance: Provenance = Provenance()  # noqa: RUF009
+    trainval: Int[np.ndarray, " i"] = field(default_factory=no_samples)
+    test_seen: Int[np.ndarray, " j"] = field(default_factory=no_samples)
+    test_unseen: Int[np.ndarray, " l"] = field(default_factory=no_samples)
+    provenance: Provenance = field(default_factory=Provenance)
     allow_overlap: bool = False
     semantic_names: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
-        def put(name: str, value: Any) -> None:
-            object.__setattr__(self, name, value)
-
-        if self.trainval is None:
-            put("trainval", np.arange(len(self.labels)))
-        for name in ("trainval", "test_seen", "test_unseen"):
-            split = np.asarray(getattr(self, name))
-            if split.dtype == bool and split.shape == (len(self.labels),):
-                put(name, np.flatnonzero(split))
         for name, dtype in ARRAYS.items():
-            array = convert(getattr(self, name), dtype)
+            given = getattr(self, name)
+            try:
+                array = convert_split(given, self.labels.shape) if name in SPLITS else convert(given, dtype)
+            except (TypeError, ValueError) as error:  # rows of different length, or no array at all
+                raise InputError(f"{self.name}: {name} are no array of numbers: {error}.") from error
             if isinstance(array, np.ndarray):
                 array = array.view()
                 array.flags.writeable = False
-            put(name, array)
-        names = self.class_names or tuple(f"class {k + 1}" for k in range(len(self.semantics)))
-        put("class_names", tuple(map(str, names)))
-        put("semantic_names", tuple(map(str, self.semantic_names)))
+            object.__setattr__(self, name, array)
+        for name in ("class_names", "semantic_names"):
+            object.__setattr__(self, name, tuple(map(str, getattr(self, name))))
+        if not self.class_names and self.semantics.ndim:
+            object.__setattr__(self, "class_names", tuple(f"class {k + 1}" for k in range(len(self.semantics))))
         check(self)
-        put("warnings", tuple(find_warnings(self)))
-        if self.provenance.layout != PSEUDO_UNSEEN:
+        object.__setattr__(self, "warnings", tuple(find_warnings(self)))
+        if self.provenance.layout != "pseudo-unseen":  # of those, the problem that they are cut from has told it
             for sentence in self.warnings:
-                warnings.warn(f"{self.name}: {sentence}", DataWarning, stacklevel=3)
+                warnings.warn(f"{self.name}: {sentence}", DataWarning, stacklevel=frames_to_caller())
 
     @property
     def seen(self) -> Int[np.ndarray, " ks"]:
@@ -213,10 +237,9 @@ class ZeroShotDataset:
 
     def training(self) -> TrainingSet:
         """The half that training sees."""
-        rows = self.trainval
         return TrainingSet(
-            take(self.features, rows),
-            self.labels[rows],
+            take(self.features, self.trainval),
+            self.labels[self.trainval],
             self.semantics,
             self.seen,
             self.unseen,
@@ -230,17 +253,20 @@ class ZeroShotDataset:
         return TestSets(take(self.features, s), self.labels[s], take(self.features, u), self.labels[u])
 
     def fingerprint(self) -> str:
-        """SHA-256 over all arrays: two data sets with one fingerprint are the same problem."""
-        return self._digest
+        """SHA-256 over all arrays, computed once: two data sets with one fingerprint are the same problem.
+
+        Names and provenance are not part of it.
+        """
+        return self._fingerprint
 
     @cached_property
-    def _digest(self) -> str:
+    def _fingerprint(self) -> str:
         digest = hashlib.sha256()
         for name in ARRAYS:
             array = getattr(self, name)
             digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
-            for part in bytes_of(array):
-                digest.update(part)
+            for chunk in chunks(array):  # `Rows` are never in memory as a whole
+                digest.update(chunk.data)
         return digest.hexdigest()
 
     def __repr__(self) -> str:

@@ -50,7 +50,11 @@ weight of the segments were made on the eight seen digits alone, by leaving pair
 
 
 def digits() -> ZeroShotDataset:
-    """Load the handwritten digits: 64 pixel features, 18 stroke and segment attributes, 8 seen and 2 unseen classes."""
+    """Load the handwritten digits: 64 pixel features, 18 stroke and segment attributes, 8 seen and 2 unseen classes.
+
+    Returns:
+        features ``(1797, 64)``, semantics ``(10, 18)`` with ``semantic_names`` `ATTRIBUTES`.
+    """
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 

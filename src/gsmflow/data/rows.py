@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["COPIED_BYTES", "Rows", "bytes_of", "take"]
+__all__ = ["COPIED_BYTES", "Rows", "chunks", "entries", "take"]
 
 COPIED_BYTES = 2**30
 """Matrices up to this size are copied in memory, larger ones are read through `Rows`."""
+
+CHUNK_BYTES = 2**24
 
 
 class Rows:
@@ -37,11 +39,6 @@ class Rows:
         """The number of entries."""
         return len(self.rows) * self.matrix.shape[1]
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the rows, if they were read."""
-        return 4 * self.size
-
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -56,11 +53,16 @@ def take(features: Any, rows: np.ndarray) -> Any:
     return features[rows] if features.nbytes <= COPIED_BYTES else Rows(features, rows)
 
 
-def bytes_of(array: Any) -> Iterator[memoryview]:
-    """The bytes of an array in C order, or of `Rows` chunk by chunk: the same bytes."""
-    if not isinstance(array, Rows):
-        yield np.ascontiguousarray(array).data
-        return
-    step = max(1, 2**26 // (4 * array.shape[1]))
-    for start in range(0, len(array), step):
-        yield np.ascontiguousarray(array[start : start + step]).data
+def chunks(array: Any) -> Iterator[np.ndarray]:
+    """Successive rows of an array or of `Rows`, in C order, a few megabytes at a time; together they are all of it."""
+    row_bytes = array.dtype.itemsize * int(np.prod(array.shape[1:]))
+    count = max(1, CHUNK_BYTES // max(1, row_bytes))
+    for start in range(0, len(array), count):
+        yield np.ascontiguousarray(array[start : start + count])
+
+
+def entries(features: Any, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """``(n, m)``: these rows and columns of a matrix or of `Rows`, without reading the others."""
+    if isinstance(features, Rows):
+        return np.asarray(features.matrix[np.ix_(features.rows[rows], columns)], np.float32)
+    return features[np.ix_(rows, columns)]

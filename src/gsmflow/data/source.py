@@ -1,35 +1,35 @@
-"""Where data come from: a name or folder, and how to know them again."""
+"""Which data set: found by name or folder, and recorded so that it is found again."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from ..errors import InputError
-from .catalog import find
+from .catalog import find, folder_of, folders
 from .dataset import ZeroShotDataset
 from .digits import digits
-from .formats import FORMATS, load_folder
+from .formats import FORMATS, formats_in
 from .synthetic import synthetic
 
-__all__ = ["EMBEDDED", "DataSource", "load"]
+__all__ = ["EMBEDDED", "DataSource", "load", "load_folder"]
 
 EMBEDDED = {"digits": digits, "synthetic": synthetic}
-DEFAULT_ROOT = "data"
 
 
 @dataclass(frozen=True)
 class DataSource:
-    """Which data set a run was made on.
+    """Where the data of a run came from, and how to know them again.
 
     Attributes:
-        name: ``digits``, ``synthetic``, or that of a folder.
-        root: the folder that the folder lies in, as an absolute path; None for embedded data and for arrays.
-        features: which features file, where there are several.
-        semantics: which semantics file, where there are several.
-        allow_overlap: whether samples in two splits are accepted.
-        fingerprint: of the data set; empty where any will do.
+        name: of an embedded data set, or of a folder in ``root``.
+        root: holds the folder; None for embedded data, and for arrays given in Python.
+        features: which features file, without ``.mat``.
+        semantics: which semantics file, without ``_splits.mat``.
+        allow_overlap: accept a published file that has samples in two splits.
+        fingerprint: of the data; empty if they need not be known again.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -43,119 +43,145 @@ class DataSource:
 
     @classmethod
     def of(cls, dataset: ZeroShotDataset) -> DataSource:
-        """The source of a data set that is loaded."""
-        p = dataset.provenance
+        """The source of a data set that was read, with its fingerprint; its root is an absolute path."""
+        p, fingerprint = dataset.provenance, dataset.fingerprint()
         if not p.folder:
-            return cls(dataset.name, fingerprint=dataset.fingerprint())
-        folder = Path(p.folder)
-        several = FORMATS[p.layout].several if p.layout in FORMATS else False
-        features, semantics = (p.features, p.semantics) if several else (None, None)
-        return cls(
-            folder.name, str(folder.parent), features, semantics, dataset.allow_overlap, dataset.fingerprint()
-        )
+            name = p.layout if p.layout in EMBEDDED else dataset.name
+            return cls(name, allow_overlap=dataset.allow_overlap, fingerprint=fingerprint)
+        root, name = os.path.split(p.folder)
+        chooses = p.layout in FORMATS and FORMATS[p.layout].chooses
+        chosen = (p.features, p.semantics) if chooses else (None, None)
+        return cls(name, root, *chosen, dataset.allow_overlap, fingerprint)
 
     def load(self) -> ZeroShotDataset:
-        """Load the data.
+        """Read the data again: those under ``root``, whatever else of their name is near.
 
         Raises:
-            InputError: if they are not there, are damaged, or are others than those of the fingerprint.
+            InputError: if they are not there, are damaged, are others than those recorded, or were given as arrays.
         """
-        if self.root is None and self.name not in EMBEDDED:
+        choice = {"features": self.features, "semantics": self.semantics, "allow_overlap": self.allow_overlap}
+        folder = folder_of(self.name, Path(self.root)) if self.root is not None else None
+        if folder and formats_in(folder):
+            dataset, place = load_folder(folder, **choice), f"{self.name} in {self.root}"
+        elif self.name.lower() in EMBEDDED:
+            dataset, place = load_embedded(self.name, self.features, self.semantics), f"The embedded {self.name}"
+        elif self.root is None:
             raise InputError(
-                f"The data set {self.name!r} was given as arrays in Python and cannot be loaded again; give it where it "
-                "is asked for."
+                f"The data set {self.name!r} was given as arrays in Python and cannot be loaded again; give it again."
             )
-        if self.root is None:
-            dataset = EMBEDDED[self.name]()
         else:
-            dataset = load_folder(
-                Path(self.root) / self.name,
-                features=self.features,
-                semantics=self.semantics,
-                allow_overlap=self.allow_overlap,
-            )
+            dataset, place = load(self.name, root=self.root, **choice), f"{self.name} in {self.root}"
         if self.fingerprint and dataset.fingerprint() != self.fingerprint:
             raise InputError(
-                f"{self.name}{f' in {self.root}' if self.root else ''} holds other data than those that the run was made "
-                "on: the fingerprints differ."
+                f"{place} holds other data than those recorded: the fingerprints differ "
+                f"({dataset.fingerprint()[:16]}, recorded {self.fingerprint[:16]}); put back the data of that time."
             )
         return dataset
 
 
 def load(
-    name: str,
+    name: str | Path,
     *,
     root: str | Path | None = None,
     features: str | None = None,
     semantics: str | None = None,
     allow_overlap: bool = False,
 ) -> ZeroShotDataset:
-    """Load a data set.
+    """Load a data set by name.
 
     Args:
-        name: ``digits``, ``synthetic``, a folder, or the name of one under ``root``; names in any case of letters.
+        name: ``digits``, ``synthetic``, an existing folder, or a folder under ``root``, known or not, in any case of
+            letters. A path that starts with ``./``, ``../`` or ``/``, and a `Path`, can only be an existing folder.
         root: folder that holds the data sets; default ``data``.
         features: which features file, without ``.mat``.
         semantics: which semantics file, without ``_splits.mat``.
         allow_overlap: accept a published file that has samples in two splits.
 
+    Raises:
+        InputError: if there is no such data set or there are two, its files are damaged, or the data contradict
+            themselves.
+
     Example:
-        >>> import gsmflow
-        >>> gsmflow.load("digits")
-        ZeroShotDataset(digits: 1797 x 64 pixels, 10 x 18 strokes, classes 8 seen / 2 unseen, trainval 1152 / test_seen 288 / test_unseen 357)
+        >>> load("digits").provenance.layout
+        'digits'
+    """
+    choice = {"features": features, "semantics": semantics, "allow_overlap": allow_overlap}
+    if isinstance(name, Path):
+        return load_folder(name, **choice)
+    root = Path("data" if root is None else root)
+    places = candidates(name, root)
+    holding = [place for place in places if formats_in(place)]
+    embedded = name.lower() in EMBEDDED
+    if embedded + len({place.resolve() for place in holding}) > 1:
+        raise InputError(ambiguous(name, holding, embedded))
+    if embedded and not holding:
+        return load_embedded(name, features, semantics)
+    if not places:
+        raise InputError(missing(name, root))
+    return load_folder((holding or places)[0], **choice)
+
+
+def load_folder(
+    folder: str | Path, *, features: str | None = None, semantics: str | None = None, allow_overlap: bool = False
+) -> ZeroShotDataset:
+    """Load the data set that a folder holds; its files tell the format.
+
+    Of several formats the first in `FORMATS` is read, but if features or semantics are asked for, one that has a
+    choice of them.
 
     Raises:
-        InputError: if there is no such data set, its files are damaged, the data contradict themselves, or the name fits
-            two places.
-    """  # noqa: E501
-    under = Path(DEFAULT_ROOT if root is None else root)
-    places = [place for place in (as_given(name), under_root(name, under)) if place]
-    places = list({place.resolve(): place for place in places}.values())
-    embedded = EMBEDDED.get(name.lower())
-    if len(places) + bool(embedded) > 1:
-        fits = [*(["the embedded data set"] if embedded else []), *map(str, places)]
-        raise InputError(
-            f"{name!r} fits {' and '.join(fits)}: choose by a path, such as {Path('.') / places[0]!s} from another folder, "
-            f"or {places[0].resolve()}."
-        )
-    if embedded:
-        if features or semantics:
-            raise InputError(f"{name} is embedded and has one set of features and semantics; drop the options.")
-        return embedded()
-    if not places:
-        raise InputError(missing(name, under))
-    return load_folder(places[0], features=features, semantics=semantics, allow_overlap=allow_overlap)
+        InputError: if there is no such folder, it holds no data set, its files are damaged, or the data contradict
+            themselves.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"The folder {folder} does not exist.")
+    held = formats_in(folder)
+    if features or semantics:
+        held.sort(key=lambda one: not one.chooses)
+    if held:
+        return held[0].read(folder, features=features, semantics=semantics, allow_overlap=allow_overlap)
+    expected = [one.expects or f"the files of {one.name}" for one in FORMATS.values()]
+    there = ", ".join(sorted(path.name for path in folder.iterdir())[:10]) or "nothing"
+    raise InputError(
+        f"{folder} holds no data set: expected {', '.join(expected[:-1])}, or {expected[-1]}; found {there}."
+    )
 
 
-def as_given(name: str) -> Path | None:
-    """The folder of this path, if there is one; a bare name must hold data."""
-    place = Path(name)
-    if not place.is_dir():
-        return None
-    is_path = place.name != name
-    return place if is_path or holds_data(place) else None
+def load_embedded(name: str, features: str | None, semantics: str | None) -> ZeroShotDataset:
+    """An embedded data set, which has no choice of features and semantics."""
+    if features or semantics:
+        raise InputError(f"{name} is embedded and has one set of features and semantics; drop the options.")
+    return EMBEDDED[name.lower()]()
 
 
-def under_root(name: str, root: Path) -> Path | None:
-    """The folder of this name under a root, in any case of letters if there is one such."""
-    if (root / name).is_dir():
-        return root / name
-    alike = [path for path in folders(root) if path.name.lower() == name.lower()]
-    return alike[0] if len(alike) == 1 else None
+def candidates(name: str, root: Path) -> list[Path]:
+    """The folders that a name may mean: as given, and under ``root``."""
+    given = Path(name)
+    as_given = [given] if name and given.is_dir() else []
+    if given.is_absolute() or name.split("/")[0] in (".", ".."):
+        return as_given
+    found = folder_of(name, root)
+    return [*as_given, *([found] if found else [])]
 
 
-def holds_data(folder: Path) -> bool:
-    """Whether a folder holds data in any format."""
-    return any(form.holds(folder) for form in FORMATS.values())
-
-
-def folders(root: Path) -> list[Path]:
-    """The folders in ``root`` that hold data."""
-    return sorted(path for path in root.iterdir() if path.is_dir() and holds_data(path)) if root.is_dir() else []
+def ambiguous(name: str, holding: list[Path], embedded: bool) -> str:
+    """One sentence about a name that means two data sets, and how to write each."""
+    written = list(dict.fromkeys(str(p) if p.is_absolute() else f"./{p}" for p in holding))
+    places = " and ".join(f"in the folder {place}" for place in written)
+    if not embedded:
+        return f"There is a data set {name!r} {places}; write {' or '.join(written)}."
+    return (
+        f"{name!r} is an embedded data set, and there is one {places}; write {' or '.join(written)} for the folder, "
+        "which must have another name for the embedded one to be meant."
+    )
 
 
 def missing(name: str, root: Path) -> str:
     """One sentence about a data set that is not there."""
+    beside, last = os.path.split(name)
+    if beside:  # a path was meant: tell what stands there
+        name, root = last, Path(beside)
     there = ", ".join(path.name for path in folders(root)[:10])
     what = f"data sets there: {there}" if there else "no data set is there" if root.is_dir() else "no such folder"
     known = find(name)

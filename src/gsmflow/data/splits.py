@@ -1,15 +1,17 @@
-"""Pseudo-unseen classes: a zero-shot problem cut out of trainval alone, on which choices are made."""
+"""Problems made of others: pseudo-unseen classes cut out of trainval alone, for choices; samples put in order."""
 
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 
 from ..errors import InputError
-from .dataset import PSEUDO_UNSEEN, Provenance, TrainingSet, ZeroShotDataset
+from .dataset import Provenance, TrainingSet, ZeroShotDataset
+from .rows import take
 
-__all__ = ["pseudo_unseen"]
+__all__ = ["in_split_order", "pseudo_unseen"]
 
 
 def pseudo_unseen(
@@ -23,7 +25,7 @@ def pseudo_unseen(
 
     Args:
         training: what may be seen.
-        ratio: share of the seen classes that become pseudo-unseen.
+        ratio: share of the seen classes that become pseudo-unseen: at least one class, and two at least stay seen.
         holdout: share of each other class's samples that become validation-seen: at least one and never all; a
             class of a single sample keeps it for training.
         seed: of class and sample choice.
@@ -37,7 +39,7 @@ def pseudo_unseen(
     if classes < 3:
         raise InputError(
             f"Pseudo-unseen validation needs at least 3 seen classes, and there are {classes}: "
-            "get more classes, or use the protocol fixed, which chooses nothing."
+            "use --protocol published, or get more classes."
         )
     count = min(max(1, round(ratio * classes)), classes - 2)
     chosen = walk(classes, count, seed, fold)
@@ -52,7 +54,7 @@ def pseudo_unseen(
     if not len(test_seen):
         raise InputError(
             f"Pseudo-unseen validation needs classes with at least 2 samples, and none of {classes - count} has: "
-            "get more samples, or use the protocol fixed, which chooses nothing."
+            "use --protocol published, or get more samples."
         )
     test_unseen = np.flatnonzero(np.isin(labels, chosen))
     return ZeroShotDataset(
@@ -64,7 +66,7 @@ def pseudo_unseen(
         trainval=np.setdiff1d(np.arange(len(labels)), np.r_[test_seen, test_unseen]),
         test_seen=test_seen,
         test_unseen=test_unseen,
-        provenance=Provenance(PSEUDO_UNSEEN, "", ""),
+        provenance=Provenance("pseudo-unseen", "", ""),
         semantic_names=training.semantic_names,
     )
 
@@ -79,3 +81,26 @@ def walk(classes: int, count: int, seed: int, fold: int) -> np.ndarray:
         while len(taken) < count:
             taken.add(int(next(sequence)))
     return np.sort(list(taken))
+
+
+def in_split_order(data: ZeroShotDataset) -> ZeroShotDataset:
+    """The same problem with its samples split after split: trainval, test_seen, test_unseen, and no others.
+
+    The packed layout keeps no other order.
+
+    Raises:
+        InputError: if a sample is in two splits, where the order would make two of it.
+    """
+    splits = (data.trainval, data.test_seen, data.test_unseen)
+    rows = np.concatenate(splits)
+    if len(np.unique(rows)) < len(rows):
+        raise InputError(f"{data.name}: some samples are in two splits; take them out of one before they are ordered.")
+    trainval, test_seen, test_unseen = np.split(np.arange(len(rows)), np.cumsum([len(split) for split in splits[:2]]))
+    return replace(
+        data,
+        features=take(data.features, rows),
+        labels=data.labels[rows],
+        trainval=trainval,
+        test_seen=test_seen,
+        test_unseen=test_unseen,
+    )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .dataset import ZeroShotDataset
+from .rows import chunks
 
 __all__ = ["summarize"]
 
@@ -22,6 +25,9 @@ def summarize(data: ZeroShotDataset) -> dict[str, str]:
     for name, rows in splits.items():
         counts = np.bincount(data.labels[rows])
         counts = counts[counts > 0]
+        if not len(rows):
+            summary[name] = "no samples"
+            continue
         summary[name] = (
             f"{len(rows)} samples of {len(counts)} classes, "
             f"{counts.min()} / {np.median(counts):g} / {counts.max()} a class (least / median / most)"
@@ -36,8 +42,10 @@ def summarize(data: ZeroShotDataset) -> dict[str, str]:
     return summary
 
 
-def span(array: np.ndarray) -> str:
-    """Least and greatest value, and the share of zeros where it is large."""
-    zeros = float((array == 0).mean())
-    text = f"values {array.min():.4g} to {array.max():.4g}"
-    return f"{text}, {zeros:.0%} zeros" if zeros > 0.01 else text
+def span(array: Any) -> str:
+    """Least and greatest value, and the share of zeros where it is large; of an array or of `Rows`."""
+    found = [(chunk.min(), chunk.max(), (chunk == 0).sum()) for chunk in chunks(array)]
+    least, most, zeros = zip(*found, strict=True)
+    text = f"values {min(least):.4g} to {max(most):.4g}"
+    share = sum(zeros) / array.size
+    return f"{text}, {share:.0%} zeros" if share > 0.01 else text

@@ -51,6 +51,12 @@ def synthetic(
         noise: standard deviation within a class, in every dimension.
         test_share: share of a seen class's samples that are test_seen.
         seed: of semantics, means and samples.
+
+    Returns:
+        features ``(K * samples, D)`` in the order of classes, semantics ``(K, S)``.
+
+    Raises:
+        InputError: if what is asked for makes no data set, such as every class unseen.
     """
     rng = np.random.default_rng([seed, 1])
     semantics = rng.normal(size=(classes, semantic_dim))

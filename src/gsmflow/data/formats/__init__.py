@@ -1,49 +1,86 @@
-"""File formats: one file each, and one table.
+"""File formats of data sets: what each is told by, how it is read and how it is written.
 
-To add a format, write a file that ends in a `Format`, and a line in `FORMATS`.
+To add one, write a file with ``holds``, ``read`` and ``write``, and a line in `FORMATS`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from ...errors import InputError
 from ..dataset import ZeroShotDataset
-from .base import Format
-from .numpy_files import NUMPY
-from .packed import PACKED
-from .xlsa17 import XLSA17
+from . import numpy_files, packed, xlsa17
 
-__all__ = ["FORMATS", "Format", "load_folder"]
-
-FORMATS: dict[str, Format] = {form.name: form for form in (PACKED, XLSA17, NUMPY)}
-"""By name of the layout; of several that one folder holds the first is read."""
+__all__ = ["FORMATS", "Format", "formats_in"]
 
 
-def load_folder(
-    folder: str | Path, *, features: str | None = None, semantics: str | None = None, allow_overlap: bool = False
-) -> ZeroShotDataset:
-    """Load the data set that a folder holds; its files tell the format.
+class Holds(Protocol):
+    """Whether a folder holds the files that tell the format; they may still be damaged."""
 
-    Of several formats the first in `FORMATS` is read, or the first that has several features or semantics where one of
-    them is asked for.
+    def __call__(self, folder: Path, /) -> bool: ...
 
-    Raises:
-        InputError: if there is no such folder, it holds no data set, or the files are damaged.
+
+class Read(Protocol):
+    """Read a folder; a format with one set of features and semantics refuses a choice among them.
+
+    Raises `InputError` if files are missing or damaged, or the data contradict themselves.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"The folder {folder} does not exist.")
-    held = [form for form in FORMATS.values() if form.holds(folder)]
-    if not held:
-        there = ", ".join(sorted(path.name for path in folder.iterdir())[:10]) or "nothing"
-        expected = ", or ".join(form.expects for form in FORMATS.values())
-        raise InputError(f"{folder} holds no data set: expected {expected}; found {there}.")
-    form = next((form for form in held if form.several), held[0]) if features or semantics else held[0]
-    if (features or semantics) and not form.several:
-        raise InputError(
-            f"{folder} holds {form.expects}, with one set of features and semantics; drop the options --features and "
-            "--semantics."
-        )
-    name = folder.absolute().name  # "." has no name of its own
-    return form.read(folder, features=features, semantics=semantics, name=name, allow_overlap=allow_overlap)
+
+    def __call__(
+        self,
+        folder: Path,
+        /,
+        *,
+        features: str | None = None,
+        semantics: str | None = None,
+        name: str | None = None,
+        allow_overlap: bool = False,
+    ) -> ZeroShotDataset: ...
+
+
+class Write(Protocol):
+    """Write files into a folder, in place of those of the same name, so that reading gives the same fingerprint.
+
+    Raises `InputError` if the format cannot hold the data set, or the folder cannot be written.
+    """
+
+    def __call__(self, dataset: ZeroShotDataset, folder: Path, /) -> None: ...
+
+
+@dataclass(frozen=True)
+class Format:
+    """One file format.
+
+    Attributes:
+        name: stands in `Provenance.layout` of what was read.
+        holds: tells whether a folder is of this format.
+        read: a folder.
+        write: a data set into a folder.
+        expects: the files that tell it, for the sentence about a folder that holds none.
+        chooses: whether a folder may hold several features or semantics; where one is asked for, such a format goes
+            first.
+    """
+
+    name: str
+    holds: Holds
+    read: Read
+    write: Write
+    expects: str = ""
+    chooses: bool = False
+
+
+FORMATS: dict[str, Format] = {
+    one.name: one
+    for one in (
+        Format("packed", packed.holds, packed.read, packed.write, "data.mat with label.mat"),
+        Format("xlsa17", xlsa17.holds, xlsa17.read, xlsa17.write, "<features>.mat with <semantics>_splits.mat", True),
+        Format("numpy", numpy_files.holds, numpy_files.read, numpy_files.write, "features.npy with its companions"),
+    )
+}
+"""All formats by name. Of those that a folder holds, the first is read."""
+
+
+def formats_in(folder: Path) -> list[Format]:
+    """The formats of the files in a folder, first the one that is read; none where there is no such folder."""
+    return [one for one in FORMATS.values() if one.holds(folder)] if folder.is_dir() else []

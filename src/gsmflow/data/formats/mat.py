@@ -1,15 +1,18 @@
-"""Reading variables of .mat files, MATLAB v5 and v7.3 alike."""
+"""Variables of .mat files: reading MATLAB v5 and v7.3 alike, writing v5."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from ...errors import InputError
 
-__all__ = ["indices", "matrix", "names", "read_mat"]
+__all__ = ["cells", "indices", "matrix", "names", "numbers", "read_mat", "save_mat"]
+
+MOST_BYTES = 2**32 - 2**16
+"""A variable of a MATLAB v5 file counts its bytes in 32 bits, its header among them."""
 
 
 def read_mat(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
@@ -99,9 +102,38 @@ def indices(array: np.ndarray, what: str, path: Path) -> np.ndarray:
     return flat.astype(np.int64) - 1
 
 
-def names(cells: np.ndarray | None, count: int) -> tuple[str, ...]:
-    """Class names out of a cell array; ``class 1``, ``class 2``, … where there is none."""
+def names(cells: np.ndarray | None) -> tuple[str, ...]:
+    """Names out of a cell array; none where there is no such array."""
     if cells is None:
-        return tuple(f"class {k + 1}" for k in range(count))
+        return ()
     found = [cell.ravel()[0] if isinstance(cell, np.ndarray) and cell.size else cell for cell in cells.ravel()]
     return tuple(str(name).strip() for name in found)
+
+
+def numbers(indices: np.ndarray) -> np.ndarray:
+    """A 0-based vector as the column of 1-based numbers that MATLAB knows."""
+    return (indices + 1).astype(np.float64)[:, None]
+
+
+def cells(names: tuple[str, ...]) -> np.ndarray:
+    """Names as a column of cells."""
+    column = np.empty((len(names), 1), dtype=object)
+    column[:, 0] = names
+    return column
+
+
+def save_mat(content: dict[str, np.ndarray], file: BinaryIO) -> None:
+    """Write a MATLAB v5 file.
+
+    Raises:
+        InputError: if a variable has more than the 4 GB that it can hold.
+    """
+    from scipy.io import savemat
+
+    for key, value in content.items():
+        if value.nbytes > MOST_BYTES:
+            raise InputError(
+                f"{key} of {value.nbytes / 2**30:.1f} GB does not fit into a .mat file, which holds 4 GB at most a "
+                "variable; write the numpy layout."
+            )
+    savemat(file, content)

@@ -1,27 +1,34 @@
 """The numpy layout: one ``.npy`` file an array; features are mapped from their file, however large it is.
 
 ``features.npy`` (N, D) and ``labels.npy`` (N,), class ids counted from 0; ``semantics.npy`` (K, S), row k of class k;
-``trainval.npy``, ``test_seen.npy``, ``test_unseen.npy``, sample indices counted from 0; if there is one,
-``class_names.txt``, a name a line.
+``trainval.npy``, ``test_seen.npy``, ``test_unseen.npy``, sample indices counted from 0; if there are some,
+``class_names.txt`` and ``semantic_names.txt``, a name a line.
 """
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from ...errors import InputError
-from ..dataset import Provenance, ZeroShotDataset
-from .base import Format
+from ..dataset import ARRAYS, Provenance, ZeroShotDataset
+from ..rows import chunks
+from .files import write_together
 
-__all__ = ["NUMPY", "read_numpy"]
-
-ARRAYS = ("features", "labels", "semantics", "trainval", "test_seen", "test_unseen")
+__all__ = ["holds", "read", "write"]
 
 
-def read_numpy(
-    folder: Path,
+def holds(folder: Path) -> bool:
+    """Whether there is ``features.npy``."""
+    return (folder / "features.npy").exists()
+
+
+def read(
+    folder: str | Path,
     *,
     features: str | None = None,
     semantics: str | None = None,
@@ -32,30 +39,25 @@ def read_numpy(
 
     Args:
         folder: holds the files.
-        features: there is one set.
-        semantics: there is one set.
+        features: refused: there is one set.
+        semantics: refused: there is one set.
         name: of the data set; default the folder's.
         allow_overlap: accept samples in two splits.
 
     Raises:
-        InputError: if files are missing or damaged, or the data contradict themselves.
+        InputError: if files are missing or damaged, the data contradict themselves, or a choice is asked for.
     """
+    folder = Path(folder)
+    if features or semantics:
+        raise InputError(f"{folder} holds .npy files, with one set of features and semantics; drop the options.")
     arrays = {key: read_array(folder / f"{key}.npy", mapped=key == "features") for key in ARRAYS}
-    listed = folder / "class_names.txt"
-    names = tuple(f"class {k + 1}" for k in range(len(arrays["semantics"])))
-    if listed.exists():
-        names = tuple(line.strip() for line in listed.read_text(encoding="utf-8").splitlines() if line.strip())
+    place = os.path.abspath(folder)
     return ZeroShotDataset(
-        name or folder.name,
+        name or os.path.basename(place),
         **arrays,
-        class_names=names,
-        provenance=Provenance(
-            "numpy",
-            "features",
-            "semantics",
-            tuple(f"{key}.npy" for key in ARRAYS),
-            folder=str(folder.absolute()),
-        ),
+        class_names=read_lines(folder / "class_names.txt"),
+        semantic_names=read_lines(folder / "semantic_names.txt"),
+        provenance=Provenance("numpy", files=tuple(f"{key}.npy" for key in ARRAYS), folder=place),
         allow_overlap=allow_overlap,
     )
 
@@ -74,14 +76,41 @@ def read_array(path: Path, *, mapped: bool) -> np.ndarray:
         ) from error
 
 
-def holds_numpy(folder: Path) -> bool:
-    """Whether there are features."""
-    return (folder / "features.npy").exists()
+def read_lines(path: Path) -> tuple[str, ...]:
+    """The lines of a file that are not empty; none where there is no file."""
+    if not path.exists():
+        return ()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not a readable list of names ({error}); write it as UTF-8.") from error
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
-def write_numpy(dataset: ZeroShotDataset, folder: Path) -> None:
-    """Write one ``.npy`` file an array."""
-    raise NotImplementedError
+def write(dataset: ZeroShotDataset, folder: str | Path) -> None:
+    """Write ``dataset``, features chunk by chunk; a line break within a name becomes a space.
+
+    Raises:
+        InputError: if the folder cannot be written.
+    """
+    folder = Path(folder)
+    writers = {f"{key}.npy": partial(write_array, getattr(dataset, key)) for key in reversed(ARRAYS)}
+    for key in ("semantic_names", "class_names"):
+        names = getattr(dataset, key)
+        if names or (folder / f"{key}.txt").exists():  # names that stand there are of other data
+            lines = "".join(f"{' '.join(name.split())}\n" for name in names)
+            writers = {f"{key}.txt": partial(write_bytes, lines.encode()), **writers}
+    write_together(folder, writers)  # features.npy, which tells the layout, comes last
 
 
-NUMPY = Format("numpy", "features.npy with its companions", holds_numpy, read_numpy, write_numpy)
+def write_array(array: np.ndarray, file: BinaryIO) -> None:
+    """As `numpy.save` does, without a copy of the whole."""
+    header = {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    for chunk in chunks(array):
+        file.write(chunk.data)
+
+
+def write_bytes(content: bytes, file: BinaryIO) -> None:
+    """Write ``content``."""
+    file.write(content)

@@ -3,49 +3,61 @@
 ``data.mat`` holds ``train_fea``, ``test_seen_fea``, ``test_unseen_fea`` (N, D) and the semantics ``seen_pro``,
 ``unseen_pro``; ``label.mat`` holds ``train_idx`` (1..Ks in the order of ``seen_pro``) and the 1-based class ids
 ``test_seen_idex``, ``test_unseen_idex``, whose sorted unique values are in the order of ``seen_pro``, ``unseen_pro``.
+Names of classes are not part of it; ours stand in ``allclasses_names`` of ``label.mat``, which other readers pass over.
 """
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import InputError
 from ..dataset import Provenance, ZeroShotDataset
-from .base import Format
-from .mat import indices, matrix, read_mat
+from .files import write_together
+from .mat import cells, indices, matrix, names, numbers, read_mat, save_mat
 
-__all__ = ["PACKED", "read_packed"]
+__all__ = ["holds", "read", "write"]
 
 PARTS = ("train_fea", "test_seen_fea", "test_unseen_fea")
+LABELS = ("train_idx", "test_seen_idex", "test_unseen_idex")
 
 
-def read_packed(
-    folder: Path,
+def holds(folder: Path) -> bool:
+    """Whether there are both files."""
+    return (folder / "data.mat").exists() and (folder / "label.mat").exists()
+
+
+def read(
+    folder: str | Path,
     *,
     features: str | None = None,
     semantics: str | None = None,
     name: str | None = None,
     allow_overlap: bool = False,
 ) -> ZeroShotDataset:
-    """Read one data set; class k is named ``class k`` after its id in the file.
+    """Read one data set; class k is named ``class k`` after its id in the file, if it has no other name.
 
     Args:
         folder: holds ``data.mat`` and ``label.mat``.
-        features: there is one set.
-        semantics: there is one set.
+        features: refused: there is one set.
+        semantics: refused: there is one set.
         name: of the data set; default the folder's.
         allow_overlap: accept samples in two splits.
 
     Raises:
-        InputError: if files or keys are missing or damaged, or the data contradict themselves.
+        InputError: if files or keys are missing or damaged, the data contradict themselves, or a choice is asked for.
     """
+    folder = Path(folder)
+    if features or semantics:
+        raise InputError(f"{folder} holds packed files, with one set of features and semantics; drop the options.")
     data_path, label_path = folder / "data.mat", folder / "label.mat"
     data = read_mat(data_path, (*PARTS, "seen_pro", "unseen_pro"))
     data = {key: matrix(value, key, data_path) for key, value in data.items()}
-    label = read_mat(label_path, ("train_idx", "test_seen_idex", "test_unseen_idex"))
-    train, seen_ids, unseen_ids = (indices(label[key], key, label_path) for key in label)
+    label = read_mat(label_path, LABELS, ("allclasses_names",))
+    train, seen_ids, unseen_ids = (indices(label[key], key, label_path) for key in LABELS)
     check_parts(data, (train, seen_ids, unseen_ids), data_path)
 
     seen, unseen = class_ids(seen_ids, unseen_ids, len(data["seen_pro"]), len(data["unseen_pro"]), folder)
@@ -58,18 +70,18 @@ def read_packed(
     order = np.argsort(ids)  # classes by their id in the file, whatever gaps the ids have
     ends = np.cumsum([len(train), len(seen_ids), len(unseen_ids)])
     trainval, test_seen, test_unseen = np.split(np.arange(ends[-1]), ends[:2])
+    named = names(label.get("allclasses_names"))
+    place = os.path.abspath(folder)
     return ZeroShotDataset(
-        name or folder.name,
+        name or os.path.basename(place),
         np.concatenate([data[key] for key in PARTS], dtype=np.float32, casting="same_kind"),
         np.searchsorted(ids[order], np.concatenate([seen[train], seen_ids, unseen_ids])),
         np.concatenate([data["seen_pro"], data["unseen_pro"]])[order],
-        tuple(f"class {k + 1}" for k in ids[order]),
+        named if len(named) == len(ids) else tuple(f"class {k + 1}" for k in ids[order]),
         trainval,
         test_seen,
         test_unseen,
-        Provenance(
-            "packed", "packed", "packed", ("data.mat", "label.mat"), folder=str(folder.absolute()), counted_from=1
-        ),
+        Provenance("packed", "packed", "packed", ("data.mat", "label.mat"), folder=place, counted_from=1),
         allow_overlap,
     )
 
@@ -108,14 +120,32 @@ def class_ids(
     return seen, unseen
 
 
-def holds_packed(folder: Path) -> bool:
-    """Whether both files are there."""
-    return (folder / "data.mat").exists() and (folder / "label.mat").exists()
+def write(dataset: ZeroShotDataset, folder: str | Path) -> None:
+    """Write ``data.mat`` and ``label.mat``, classes in the order of their ids.
 
-
-def write_packed(dataset: ZeroShotDataset, folder: Path) -> None:
-    """Write ``data.mat`` and ``label.mat``."""
-    raise NotImplementedError
-
-
-PACKED = Format("packed", "data.mat with label.mat", holds_packed, read_packed, write_packed)
+    Raises:
+        InputError: if the samples do not stand split after split, as these files keep no other order; if an unseen
+            class has no test sample, as they could not tell its id; if the folder cannot be written.
+    """
+    splits = (dataset.trainval, dataset.test_seen, dataset.test_unseen)
+    rows = np.concatenate(splits)
+    if not np.array_equal(rows, np.arange(len(dataset.features))):
+        raise InputError(
+            f"{dataset.name}: packed files hold samples split after split and no others, and these stand otherwise; "
+            "write what gsmflow.data.in_split_order makes of them."
+        )
+    seen, unseen = dataset.seen, dataset.unseen
+    without = np.setdiff1d(unseen, dataset.labels[dataset.test_unseen])
+    if len(without):
+        raise InputError(
+            f"{dataset.name}: packed files tell unseen classes by their test samples, and {len(without)} have none, "
+            f"the first is {dataset.class_names[without[0]]}; take them out, or write another layout."
+        )
+    trained, *tested = (dataset.labels[split] for split in splits)
+    data = {key: dataset.features[split] for key, split in zip(PARTS, splits, strict=True)}
+    data |= {"seen_pro": dataset.semantics[seen], "unseen_pro": dataset.semantics[unseen]}
+    ids = (np.searchsorted(seen, trained), *tested)
+    label = {key: numbers(values) for key, values in zip(LABELS, ids, strict=True)}
+    label |= {"allclasses_names": cells(dataset.class_names)}
+    data |= {"attribute": dataset.semantics}  # which the published code reads
+    write_together(Path(folder), {"data.mat": partial(save_mat, data), "label.mat": partial(save_mat, label)})

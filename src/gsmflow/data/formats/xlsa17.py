@@ -8,22 +8,31 @@ overlap test_seen.
 
 from __future__ import annotations
 
+import os
+import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import InputError
 from ..dataset import Provenance, ZeroShotDataset
-from .base import Format
-from .mat import indices, matrix, names, read_mat
+from .files import write_together
+from .mat import cells, indices, matrix, names, numbers, read_mat, save_mat
 
-__all__ = ["XLSA17", "read_xlsa17"]
+__all__ = ["holds", "read", "write"]
 
 SUFFIX = "_splits.mat"
+LOCS = ("trainval_loc", "test_seen_loc", "test_unseen_loc")
 
 
-def read_xlsa17(
-    folder: Path,
+def holds(folder: Path) -> bool:
+    """Whether there is a file of semantics and splits."""
+    return any(folder.glob(f"*{SUFFIX}"))
+
+
+def read(
+    folder: str | Path,
     *,
     features: str | None = None,
     semantics: str | None = None,
@@ -42,6 +51,7 @@ def read_xlsa17(
     Raises:
         InputError: if files or keys are missing or damaged, or the data contradict themselves.
     """
+    folder = Path(folder)
     splits = sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}"))
     others = sorted(path.stem for path in folder.glob("*.mat") if not path.name.endswith(SUFFIX))
     features, features_notes = choose(features, "res101", others, "features", folder)
@@ -49,18 +59,18 @@ def read_xlsa17(
     features_path, splits_path = folder / f"{features}.mat", folder / f"{semantics}{SUFFIX}"
 
     x, labels, layout_notes = read_visual(features_path)
-    locs = ("trainval_loc", "test_seen_loc", "test_unseen_loc")
-    content = read_mat(splits_path, ("att", *locs), ("allclasses_names",))
+    content = read_mat(splits_path, ("att", *LOCS), ("allclasses_names",))
     table = matrix(content["att"], "att", splits_path).T
-    class_names = names(content.get("allclasses_names"), len(table))
-    if len(class_names) != len(table):
+    class_names = names(content.get("allclasses_names"))
+    if class_names and len(class_names) != len(table):
         raise InputError(
             f"{splits_path}: att of shape {table.T.shape} holds {len(table)} classes, a column each, but "
             f"allclasses_names {len(class_names)}."
         )
-    trainval, test_seen, test_unseen = (indices(content[key], key, splits_path) for key in locs)
+    trainval, test_seen, test_unseen = (indices(content[key], key, splits_path) for key in LOCS)
+    place = os.path.abspath(folder)
     return ZeroShotDataset(
-        name or folder.name,
+        name or os.path.basename(place),
         x,
         labels,
         table,
@@ -74,7 +84,7 @@ def read_xlsa17(
             semantics,
             (features_path.name, splits_path.name),
             (*features_notes, *semantics_notes, *layout_notes),
-            str(folder.absolute()),
+            folder=place,
             counted_from=1,
         ),
         allow_overlap,
@@ -105,16 +115,21 @@ def choose(asked: str | None, default: str, there: list[str], what: str, folder:
     raise InputError(f"{folder} holds no {what} {name!r}; {found}.")
 
 
-def holds_xlsa17(folder: Path) -> bool:
-    """Whether there are splits, and features beside them."""
-    return any(folder.glob(f"*{SUFFIX}")) and any(not path.name.endswith(SUFFIX) for path in folder.glob("*.mat"))
+def write(dataset: ZeroShotDataset, folder: str | Path) -> None:
+    """Write ``<features>.mat`` and ``<semantics>_splits.mat``, named after the provenance of ``dataset``.
+
+    Raises:
+        InputError: if the features do not fit into a .mat file, or the folder cannot be written.
+    """
+    visual = {"features": dataset.features[:].T, "labels": numbers(dataset.labels)}
+    splits = {"att": dataset.semantics.T, "allclasses_names": cells(dataset.class_names)}
+    for loc in LOCS:
+        splits[loc] = numbers(getattr(dataset, loc.removesuffix("_loc")))
+    features, semantics = file_name(dataset.provenance.features), file_name(dataset.provenance.semantics)
+    files = {f"{features}.mat": partial(save_mat, visual), f"{semantics}{SUFFIX}": partial(save_mat, splits)}
+    write_together(Path(folder), files)
 
 
-def write_xlsa17(dataset: ZeroShotDataset, folder: Path) -> None:
-    """Write ``<features>.mat`` and ``<semantics>_splits.mat``."""
-    raise NotImplementedError
-
-
-XLSA17 = Format(
-    "xlsa17", "<features>.mat with <semantics>_splits.mat", holds_xlsa17, read_xlsa17, write_xlsa17, several=True
-)
+def file_name(name: str) -> str:
+    """A name of features or semantics as that of a file which `read` takes for them again."""
+    return re.sub(r"[^\w.+-]+", "-", name).strip(".-").removesuffix("_splits") or "features"
