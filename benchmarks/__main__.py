@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.harness import THREADS, arguments
 
-NAMES = ("startup", "step", "synthesis", "softmax", "whole", "scaling", "gpu")
+NAMES = ("startup", "step", "synthesis", "softmax", "whole", "threads", "predict", "scaling", "gpu")
 DOCS = Path(__file__).parent.parent / "docs"
 
 

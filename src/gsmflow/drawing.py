@@ -1,5 +1,5 @@
-"""What all pictures share: the palette, and the seen-unseen plane with its curves. Legible in grey, safe for colour-blind
-eyes."""
+"""What all pictures share: the palette, and the seen-unseen plane with its curves. Legible in grey, and safe for
+colour-blind eyes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def draw_plane(axes: Axes, *, letters: float = 8) -> None:
     for h in EQUAL_H:
         u = np.linspace(h / 2 + 0.5, 100, 200)
         axes.plot(u, h * u / (2 * u - h), color="#d0d0d0", linewidth=0.8, zorder=0)
-        axes.annotate(f"H {h}", (99, 99 * h / (198 - h) + 1), size=letters, color="#666666", ha="right")
+        at = (100, 100 * h / (200 - h))  # outside, where no curve strikes it through
+        style = {"size": letters, "color": "#666666", "va": "center"}
+        axes.annotate(f"H {h}", at, (3, 0), textcoords="offset points", annotation_clip=False, **style)
     axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="U (%), unseen classes", ylabel="S (%), seen classes")
     axes.set_aspect("equal")
     axes.grid(color="#e6e6e6")

@@ -30,7 +30,10 @@ __all__ = ["ZeroShotClassifier"]
 NAME = "data"
 """How data are called that come without a name."""
 
-USUAL = r".*(has a test sample: |all classes are seen: )"
+ONE_HOT = "one-hot"
+"""Semantics of classes that nothing was said of."""
+
+USUAL = ".* cannot be measured"
 """Warnings about a data set that are no news here: nobody hands test samples to ``fit``."""
 
 
@@ -38,13 +41,14 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
     """`gsmflow.train` as a scikit-learn classifier, which also predicts classes that it was given no sample of.
 
     What tells of such classes are the ``semantics`` handed to `fit`. Without them it is an ordinary classifier: each
-    class is described by nothing but itself, so that nothing can be tried on classes left out, and ``fixed`` is the
-    protocol whatever was asked for. With them ``validated`` needs three seen classes at least, as many as there are
-    folds, and more classes of two samples than are taken for pseudo-unseen; where there are fewer, ``fixed`` is used
-    and a `gsmflow.errors.DataWarning` says so. ``result_.config.protocol`` is the one that was used.
+    class is described by nothing but itself, so that nothing can be tried on classes left out, and the protocol
+    ``fixed`` stands in for ``validated``. With them ``validated`` needs three seen classes at least, as many as there
+    are folds, and more classes of two samples than are taken for pseudo-unseen; where there are fewer, ``fixed`` is
+    used and a `gsmflow.errors.DataWarning` says so. ``result_.config.protocol`` is the one that was used.
 
     Features are taken as float32, two of them at least. ``score`` is plain accuracy, the share of samples that are
-    recognised; `gsmflow.evaluate` measures U, S and H.
+    recognised; `gsmflow.evaluate` measures U, S and H. Where features are of different units, let a ``StandardScaler``
+    go before: the spread within classes is shrunk towards a sphere.
 
     Args:
         method: ``default``, ``gsmflow``, a recipe's name or file, a `Recipe`, or all `Settings`; see `gsmflow.train`.
@@ -115,40 +119,21 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
             InputError, ValueError: if these are not features and labels, a class has no semantics, or the method cannot
                 work on them.
         """
-        X, y = validate_data(self, X, y, dtype=np.float32, ensure_min_features=2)
-        check_classification_targets(y)
-        self.classes_, rows = described(y, semantics, class_names)
-        ids = np.searchsorted(self.classes_, y.astype(self.classes_.dtype))
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", USUAL, DataWarning)
-            source = Provenance(semantics="one-hot" if semantics is None else "semantics")
-            data = ZeroShotDataset(NAME, X, ids, rows, tuple(map(str, self.classes_)), provenance=source)
-        self.result_ = train(
+        X, labels = validate_data(self, X, y, dtype="float32", ensure_min_features=2)  # type: ignore[arg-type]
+        check_classification_targets(labels)
+        data, classes = as_dataset(X, labels, semantics, class_names)  # type: ignore[arg-type]
+        result = train(
             data,
             self.method,
-            protocol="fixed" if semantics is None and self.protocol == "validated" else self.usable_protocol(data),
+            protocol=usable_protocol(self.protocol, self.method, data),
             seed=seed_of(self.random_state),
             device=self.device,
             threads=self.threads,
         )
-        self.model_ = self.result_.model
         if self.constant is not None:
-            self.model_.constant = self.constant
+            result.model.constant = self.constant
+        self.classes_, self.result_, self.model_ = classes, result, result.model
         return self
-
-    def usable_protocol(self, data: ZeroShotDataset) -> str:
-        """The protocol asked for, or ``fixed``, with a warning, where pseudo-unseen classes cannot be cut."""
-        selection = named_recipe(self.method, data.name)[1].settings.selection
-        counts = np.bincount(data.labels, minlength=data.num_classes)
-        if self.protocol != "validated" or can_be_cut(counts, selection):
-            return self.protocol
-        warnings.warn(
-            f"{len(data.seen)} seen classes, {(counts > 1).sum()} of them with two samples, are too few to take any for "
-            "unseen: the protocol fixed is used, which chooses nothing.",
-            DataWarning,
-            stacklevel=3,
-        )
-        return "fixed"
 
     def predict(self, X: Float[np.ndarray, "n d"]) -> np.ndarray:
         """Decide the class of each sample, among seen and unseen ones: n labels.
@@ -157,17 +142,19 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
             NotFittedError: before `fit`.
             ValueError: if these are no features, or not as many as `fit` was given.
         """
-        return self.classes_[self.model_.predict_ids(self.checked(X))]
+        X = self._checked(X)
+        return self.classes_[self.model_.predict_ids(X)]
 
     def predict_proba(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
         """Probability of each class, in the order of ``classes_``. Raises as `predict` does."""
-        parts = [scores.softmax(1) for scores in self.model_.calibrated(self.checked(X))]
+        X = self._checked(X)
+        parts = [scores.softmax(1) for scores in self.model_.calibrated(X)]
         return torch.cat(parts).cpu().numpy()
 
-    def checked(self, X: Any) -> Float[np.ndarray, "n d"]:
+    def _checked(self, X: Any) -> Float[np.ndarray, "n d"]:
         """Features as `fit` was given them."""
-        check_is_fitted(self)
-        return validate_data(self, X, dtype=np.float32, reset=False)
+        check_is_fitted(self, "model_")
+        return validate_data(self, X, dtype="float32", reset=False)  # type: ignore[return-value]
 
     def add_classes(self, classes: Mapping[Any, Sequence[float]]) -> Self:
         """Let it know unseen classes that `fit` was not told of; they come last in ``classes_``.
@@ -178,7 +165,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         Raises:
             InputError: as `ZeroShotModel.add_classes` does. All is as it was before.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "model_")
         labels = as_labels(list(classes), like=self.classes_)
         self.model_.add_classes(dict(zip(map(str, labels), classes.values(), strict=True)))
         self.classes_ = np.concatenate([self.classes_, labels])
@@ -190,11 +177,47 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         Raises:
             InputError: as `ZeroShotModel.remove_classes` does. All is as it was before.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "model_")
         labels = as_labels(classes, like=self.classes_)
         self.model_.remove_classes([str(label) for label in labels])
         self.classes_ = self.classes_[~np.isin(self.classes_, labels)]
         return self
+
+
+def as_dataset(X: np.ndarray, y: np.ndarray, semantics: Any, class_names: Any) -> tuple[ZeroShotDataset, np.ndarray]:
+    """All samples as trainval, and the sorted labels that class ids stand for.
+
+    Raises:
+        InputError, ValueError: as `described` and `ZeroShotDataset` do.
+    """
+    classes, rows = described(y, semantics, class_names)
+    ids, names = np.searchsorted(classes, y.astype(classes.dtype)), tuple(map(str, classes))
+    source = Provenance(semantics=ONE_HOT if semantics is None else "semantics")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", USUAL, DataWarning)
+        return ZeroShotDataset(NAME, X, ids, rows, names, np.arange(len(ids)), provenance=source), classes
+
+
+def usable_protocol(protocol: str, method: str | Recipe | Settings, data: ZeroShotDataset) -> str:
+    """The protocol asked for; ``fixed`` where that is ``validated`` and no classes can be taken for unseen.
+
+    It warns of that, unless the semantics are one-hot: to describe no class is not to ask for unseen ones.
+    """
+    if protocol != "validated":
+        return protocol
+    if data.provenance.semantics == ONE_HOT:
+        return "fixed"
+    selection = named_recipe(method, data.name)[1].settings.selection
+    counts = np.bincount(data.labels, minlength=data.num_classes)
+    if can_be_cut(counts, selection):
+        return protocol
+    warnings.warn(
+        f"{len(data.seen)} seen classes, {(counts > 1).sum()} of them with two samples, are too few to take any for "
+        "unseen: the protocol fixed is used, which chooses nothing.",
+        DataWarning,
+        stacklevel=3,
+    )
+    return "fixed"
 
 
 def described(y: np.ndarray, semantics: Any, class_names: Any) -> tuple[np.ndarray, Float[np.ndarray, "k s"]]:
@@ -221,13 +244,15 @@ def described(y: np.ndarray, semantics: Any, class_names: Any) -> tuple[np.ndarr
         class_names, semantics = list(semantics), list(semantics.values())
     elif class_names is None:
         raise InputError("The semantics are an array: say by class_names which class each row is of.")
-    rows = check_array(semantics, dtype=np.float32, input_name="semantics")
+    rows = check_array(semantics, dtype="float32", input_name="semantics")
     labels = as_labels(class_names, like=y)
     if len(labels) != len(rows):
         raise InputError(f"{len(rows)} rows of semantics but {len(labels)} class_names: give one for each.")
     classes, order = np.unique(labels, return_index=True)
     if len(classes) < len(labels):
-        raise InputError(f"{len(labels) - len(classes)} of {len(labels)} class_names stand there before: name each once.")
+        raise InputError(
+            f"{len(labels) - len(classes)} of {len(labels)} class_names stand there before: name each once."
+        )
     lacking = np.setdiff1d(y.astype(classes.dtype), classes)
     if len(lacking):
         some = ", ".join(map(str, lacking[:5]))
@@ -261,13 +286,13 @@ def can_be_cut(counts: Int[np.ndarray, " k"], selection: SelectionSettings) -> b
         selection: how they are cut.
 
     Example:
-        >>> can_be_cut(np.array([5, 5, 1, 0]), SelectionSettings()), can_be_cut(np.array([5, 5, 0]), SelectionSettings())
-        (True, False)
+        >>> [can_be_cut(np.array(counts), SelectionSettings()) for counts in ([5, 5, 1, 0], [5, 5, 0])]
+        [True, False]
     """
     seen = np.count_nonzero(counts)
     ratio = 1 - seen / len(counts) if selection.ratio is None else selection.ratio
     taken = max(1, round(ratio * seen))
-    return seen >= max(3, selection.folds) and np.count_nonzero(counts > 1) > min(taken, seen - 2)
+    return bool(seen >= max(3, selection.folds) and np.count_nonzero(counts > 1) > min(taken, seen - 2))
 
 
 def seed_of(random_state: Any) -> int | None:

@@ -169,6 +169,23 @@ def test_bad_arrays(changed, sentence):
     assert str(error.value).endswith(".")
 
 
+@pytest.mark.parametrize("name", ARRAYS)
+def test_masked_arrays_are_refused(name):
+    """`numpy.asarray` would drop the mask, and take for data what stands under it."""
+    array = np.ma.masked_array(getattr(make_truth(), name))
+    with pytest.raises(InputError, match=rf"^TWIN: {name} are a masked array; fill what is masked, or drop its samp"):
+        make(**{name: array})
+
+
+@pytest.mark.parametrize(("base", "label"), [(0, 6), (1, 7)])
+def test_a_label_out_of_range_is_told_in_the_counting_of_the_file(base, label):
+    labels = make_truth().labels
+    labels[4] = 6
+    sentence = rf"the first is label {label} of sample {4 + base} \(both counted from {base}\)"
+    with pytest.raises(InputError, match=sentence):
+        make(labels=labels, provenance=Provenance(counted_from=base))
+
+
 def test_warnings():
     truth = make_truth()
     semantics = truth.semantics.copy()

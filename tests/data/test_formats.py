@@ -70,6 +70,29 @@ def test_only_the_seven_standard_variables_are_needed(tmp_path):
     assert_same_samples(data, make_truth())
 
 
+@every_version
+@pytest.mark.parametrize("empty", [None, np.zeros((0, 0)), np.zeros((0, 1))], ids=["missing", "0x0", "0x1"])
+@pytest.mark.parametrize("splits", [("test_seen",), ("test_unseen",), ("test_seen", "test_unseen")])
+def test_xlsa17_without_tests(tmp_path, version, empty, splits):
+    truth = make_truth()
+    folder = write_xlsa17(tmp_path, truth, version, **{f"{split}_loc": empty for split in splits})
+    with pytest.warns(DataWarning, match="cannot be measured"):
+        data = xlsa17.read(folder)
+    for split in splits:
+        setattr(truth, split, np.zeros(0, int))
+    assert_same(data, truth)
+
+
+@every_version
+def test_a_cell_of_no_letters_is_an_empty_name(tmp_path, version):
+    names = np.empty((6, 1), dtype=object)
+    names[:, 0] = ("", *"bcdef")
+    if version == "v7.3":
+        pytest.skip("MATLAB writes such a cell by its shape, which the twin does not")
+    data = xlsa17.read(write_xlsa17(tmp_path, make_truth(), version, allclasses_names=names))
+    assert data.class_names == ("", *"bcdef")
+
+
 def test_val_loc_is_never_read_since_it_overlaps_the_test(tmp_path):
     truth = make_truth()
     data = xlsa17.read(write_xlsa17(tmp_path, truth, val_loc=np.array([[10**6]]), train_loc=np.array([[-1.5]])))

@@ -109,7 +109,7 @@ def test_too_few_classes(counts):
 
 
 def test_too_few_samples():
-    with pytest.raises(InputError, match="at least 2 samples, and none of 4 has: use --protocol published"):
+    with pytest.raises(InputError, match="at least 2 samples, and none of 4 has: get more samples, or use the protocol fixed"):
         pseudo_unseen(make_training([1] * 5), ratio=0.2, holdout=0.2, seed=0)
 
 

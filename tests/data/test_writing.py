@@ -1,13 +1,30 @@
 """What a format writes, it reads back as the same problem; and a format is one file and one line."""
 
 import csv
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
-from gsmflow.data import FORMATS, Format, ZeroShotDataset, in_split_order, load, load_folder, rows, synthetic
+from gsmflow.data import (
+    FORMATS,
+    DataSource,
+    Format,
+    Provenance,
+    ZeroShotDataset,
+    in_split_order,
+    load,
+    load_folder,
+    rows,
+    synthetic,
+)
 from gsmflow.data.formats import formats_in, mat
+from gsmflow.data.formats.files import check_names
 from gsmflow.data.rows import Rows
 from gsmflow.errors import DataWarning, InputError
 from tests.data.twins import make_truth
@@ -70,14 +87,37 @@ def test_rows_are_written(tmp_path, layout, monkeypatch):
     assert load_folder(tmp_path).fingerprint() == data.fingerprint()
 
 
+def contents(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
 @every_format
-def test_writing_again_leaves_nothing_of_the_first(tmp_path, layout):
-    FORMATS[layout].write(make(), tmp_path)
+def test_no_file_is_overwritten(tmp_path, layout):
+    FORMATS[layout].write(make(), tmp_path / "whole")
+    before = contents(tmp_path / "whole")
     other = in_split_order(replace(synthetic(), provenance=make().provenance))
-    FORMATS[layout].write(other, tmp_path)
-    found = load_folder(tmp_path)
-    assert found.fingerprint() == other.fingerprint()
-    assert found.class_names == other.class_names
+    for name in before:
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / name).write_bytes(before[name])
+        with pytest.raises(InputError, match=rf" holds {re.escape(name)} already; take that away or choose another"):
+            FORMATS[layout].write(make(), folder)
+        assert contents(folder) == {name: before[name]}
+    with pytest.raises(InputError, match="already"):
+        FORMATS[layout].write(other, tmp_path / "whole")
+    assert contents(tmp_path / "whole") == before
+
+
+def test_names_of_the_semantics_of_other_data_are_not_taken_over(tmp_path):
+    (tmp_path / "semantic_names.txt").write_text("x\ny\nz\n")
+    with pytest.raises(InputError, match=r"holds semantic_names\.txt already"):
+        FORMATS["numpy"].write(make(semantic_names=()), tmp_path)
+
+
+def test_a_link_to_a_place_that_is_not_there_now_is_kept(tmp_path):
+    (tmp_path / "features.npy").symlink_to(tmp_path / "unmounted" / "features.npy")
+    with pytest.raises(InputError, match=r"holds features\.npy already"):
+        FORMATS["numpy"].write(make(), tmp_path)
 
 
 @every_format
@@ -87,29 +127,166 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path, layout):
         FORMATS[layout].write(make(), tmp_path / "file")
 
 
-def test_what_fails_half_way_leaves_the_old_files(tmp_path, monkeypatch):
-    FORMATS["xlsa17"].write(make(), tmp_path)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+def test_what_does_not_fit_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(mat, "MOST_BYTES", 400)  # labels fit, features do not
     with pytest.raises(InputError, match=r"features of 0\.0 GB does not fit into a \.mat file"):
-        FORMATS["xlsa17"].write(make(labels=make_truth().labels), tmp_path)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+        FORMATS["xlsa17"].write(make(), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
-def test_xlsa17_files_are_named_after_features_and_semantics(tmp_path):
-    provenance = replace(make().provenance, features="openai/clip vit", semantics="../att_splits")
-    FORMATS["xlsa17"].write(make(provenance=provenance), tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["att_splits.mat", "openai-clip-vit.mat"]
-    load_folder(tmp_path)
+@every_format
+@pytest.mark.parametrize(("error", "raised"), [(OSError(28, "No space left"), InputError), (KeyboardInterrupt(),) * 2])
+def test_what_stops_between_two_files_leaves_nothing(tmp_path, monkeypatch, layout, error, raised):
+    """Half a data set would stand in the way of the next try."""
+    replaced = Path.replace
+
+    def replace_but_one(path, target):
+        if len([there for there in tmp_path.iterdir() if not there.name.endswith(".tmp")]) == 1:
+            raise error
+        return replaced(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace_but_one)
+    with pytest.raises(raised if isinstance(raised, type) else type(raised)):
+        FORMATS[layout].write(make(), tmp_path)
+    assert not list(tmp_path.iterdir())
+    monkeypatch.undo()
+    FORMATS[layout].write(make(), tmp_path)
+    assert load_folder(tmp_path).fingerprint() == make().fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("features", "semantics", "files"),
+    [
+        ("openai/clip vit", "../att_splits", ["att_splits.mat", "openai-clip-vit.mat"]),
+        ("vgg_fc7_splits_splits", "sent", ["sent_splits.mat", "vgg_fc7.mat"]),
+        ("features", "semantics", ["att_splits.mat", "res101.mat"]),  # what stands there if nothing was said
+        ("", "_splits", ["att_splits.mat", "res101.mat"]),
+    ],
+)
+def test_xlsa17_files_are_named_after_features_and_semantics(tmp_path, features, semantics, files):
+    data = make(provenance=Provenance(features=features, semantics=semantics))
+    FORMATS["xlsa17"].write(data, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
+    assert load_folder(tmp_path).fingerprint() == data.fingerprint()
+
+
+@pytest.mark.parametrize("layout", ["xlsa17", "numpy"])
+def test_order_and_samples_in_no_split_are_kept(tmp_path, layout):
+    data = ZeroShotDataset("TWIN", **vars(make_truth()))
+    FORMATS[layout].write(data, tmp_path)
+    assert load_folder(tmp_path).fingerprint() == data.fingerprint()
+
+
+@pytest.mark.parametrize("layout", ["xlsa17", "numpy"])
+def test_accepted_overlap_is_kept(tmp_path, layout):
+    truth = make_truth()
+    truth.test_seen = np.r_[truth.test_seen, truth.trainval[:2]]
+    with pytest.warns(DataWarning, match="overlap accepted: 2 samples"):
+        data = ZeroShotDataset("TWIN", **vars(truth), allow_overlap=True)
+    FORMATS[layout].write(data, tmp_path)
+    with pytest.raises(InputError, match="--allow-overlap"):
+        load_folder(tmp_path)
+    with pytest.warns(DataWarning, match="overlap accepted: 2 samples"):
+        source = DataSource.of(load_folder(tmp_path, allow_overlap=True))
+    with pytest.warns(DataWarning, match="overlap accepted: 2 samples"):
+        assert source.load().fingerprint() == data.fingerprint()
+    with pytest.raises(InputError, match="packed files hold samples split after split"):
+        FORMATS["packed"].write(data, tmp_path)
+
+
+@st.composite
+def problems(draw) -> ZeroShotDataset:
+    """Any problem in split order, of values and sizes that files may stumble over."""
+    classes, dim, width = draw(st.integers(2, 5)), draw(st.integers(2, 4)), draw(st.integers(1, 3))
+    unseen = draw(st.integers(0, classes - 1))
+    order = draw(st.permutations(range(classes)))
+    seen_ids, unseen_ids = order[unseen:], order[:unseen]
+    trainval = [*seen_ids, *draw(st.lists(st.sampled_from(seen_ids), max_size=4))]
+    test_seen = draw(st.lists(st.sampled_from(seen_ids), max_size=4))
+    test_unseen = [*unseen_ids, *(draw(st.lists(st.sampled_from(unseen_ids), max_size=3)) if unseen else [])]
+    labels = [*trainval, *test_seen, *test_unseen]
+    values = st.floats(width=32, allow_nan=False, allow_infinity=False)
+    ends = np.cumsum([len(trainval), len(test_seen), len(test_unseen)])
+    return ZeroShotDataset(
+        "ANY",
+        draw(arrays(np.float32, (len(labels), dim), elements=values)),
+        labels,
+        [[k, *range(k + 1, k + width)] for k in range(classes)],
+        draw(st.lists(names_kept, min_size=classes, max_size=classes, unique=True)),
+        *(np.arange(end - size, end) for end, size in zip(ends, np.diff(ends, prepend=0), strict=True)),
+        semantic_names=[f"s{k}" for k in range(width)],
+    )
+
+
+names_kept = st.text(max_size=8).filter(lambda name: kept(name))
+
+
+def kept(name: str) -> bool:
+    try:
+        check_names("ANY", (name,))
+    except InputError:
+        return False
+    return True
+
+
+@every_format
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=problems())
+@pytest.mark.filterwarnings("ignore::gsmflow.errors.DataWarning")
+def test_any_problem_is_read_back(tmp_path_factory, layout, data):
+    folder = tmp_path_factory.mktemp("any")
+    FORMATS[layout].write(data, folder)
+    found = load_folder(folder)
+    assert found.fingerprint() == data.fingerprint()
+    assert found.class_names == data.class_names
+    assert found.semantic_names == (data.semantic_names if layout == "numpy" else ())
+
+
+@every_format
+@pytest.mark.parametrize("name", ["", " ", " fox", "fox ", "red\nfox", "fox\n", "red\u2028fox", "fo\0x", "\ud800"])
+def test_a_name_that_no_file_keeps_is_refused(tmp_path, layout, name):
+    with pytest.raises(InputError, match=r"^TWIN: the name '.*' does not survive in a file, .*; give another\.$"):
+        FORMATS[layout].write(make(class_names=(name, *"bcdef")), tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+@every_format
+def test_names_that_differ_by_spaces_within_stay_two(tmp_path, layout):
+    data = make(class_names=("a b", "a  b", "a\u3000b", "[]", "😀", "é"))
+    FORMATS[layout].write(data, tmp_path)
+    assert load_folder(tmp_path).class_names == data.class_names
+
+
+@pytest.mark.parametrize("missing", [("test_seen",), ("test_unseen",), ("test_seen", "test_unseen")])
+def test_numpy_files_may_lack_tests(tmp_path, missing):
+    data = make()
+    FORMATS["numpy"].write(data, tmp_path)
+    for split in missing:
+        (tmp_path / f"{split}.npy").unlink()
+    with pytest.warns(DataWarning, match="cannot be measured"):
+        found, expected = load_folder(tmp_path), replace(data, **dict.fromkeys(missing, ()))
+    assert found.fingerprint() == expected.fingerprint()
+    assert not {f"{split}.npy" for split in missing} & set(found.provenance.files)
+
+
+@pytest.mark.parametrize("key", ["features", "labels", "semantics", "trainval"])
+def test_numpy_files_that_must_be_there(tmp_path, key):
+    FORMATS["numpy"].write(make(), tmp_path)
+    (tmp_path / f"{key}.npy").unlink()
+    with pytest.raises(InputError, match=rf"{key}\.npy does not exist\.$|holds no data set"):
+        load_folder(tmp_path)
 
 
 def test_packed_files_refuse_what_they_cannot_hold(tmp_path):
     shuffled = ZeroShotDataset("TWIN", **vars(make_truth()))
-    with pytest.raises(InputError, match=r"split after split and no others, .* gsmflow\.data.in_split_order makes"):
+    with pytest.raises(
+        InputError,
+        match=r"split after split and no others, .* xlsa17 or numpy files, .* gsmflow\.data.in_split_order makes",
+    ):
         FORMATS["packed"].write(shuffled, tmp_path)
     with pytest.warns(DataWarning):
         untested = replace(make(), features=make().features[:20], labels=make().labels[:20], test_unseen=[])
-    with pytest.raises(InputError, match=r"and 2 have none, the first is ant; take them out"):
+    with pytest.raises(InputError, match=r"and 2 have none, the first is ant; write xlsa17 or numpy files"):
         FORMATS["packed"].write(untested, tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -156,6 +333,7 @@ def test_a_format_is_one_file_and_one_line(tmp_path, monkeypatch):
     monkeypatch.setitem(FORMATS, "table", Format("table", holds, read_table, write_table, "table.csv"))
     (tmp_path / "MINE").mkdir()
     FORMATS["table"].write(synthetic(), tmp_path / "MINE")
+    assert load(str(tmp_path / "MINE")).fingerprint() == load(tmp_path / "MINE").fingerprint()
     found = load("mine", root=tmp_path)
     np.testing.assert_array_equal(found.features, synthetic().features)
     assert (found.name, found.unseen.tolist()) == ("MINE", [15, 16, 17, 18, 19])

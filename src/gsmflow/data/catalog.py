@@ -113,15 +113,15 @@ def presence(benchmark: Benchmark, root: Path) -> str:
         return benchmark.layout
     folder = folder_of(benchmark.name, root)
     held = [one.name for one in formats_in(folder)] if folder else []
-    if folder and benchmark.layout in held:
-        lacking = [file for file in benchmark.files if not (folder / file).is_file()]
-        known = (*benchmark.files, *PACKED)
+    if folder and "xlsa17" in held:  # the one layout whose files may have other names
+        lacking = [file for file in STANDARD if not (folder / file).is_file()]
+        known = (*STANDARD, *PACKED)
         others = sorted(
             path.stem
             for path in folder.glob("*.mat")
             if path.name not in known and any(is_splits(path.name) == is_splits(file) for file in lacking)
         )
         if lacking:
-            there = f" ({', '.join(others)})" if others else ""
-            held[held.index(benchmark.layout)] += f", without {', '.join(lacking)}{there}"
+            there = f" (has {', '.join(others)})" if others else ""
+            held[held.index("xlsa17")] += f", without {', '.join(lacking)}{there}"
     return "; ".join(held) or "no"

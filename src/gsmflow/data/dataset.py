@@ -192,6 +192,8 @@ class ZeroShotDataset:
     def __post_init__(self) -> None:
         for name, dtype in ARRAYS.items():
             given = getattr(self, name)
+            if isinstance(given, np.ma.MaskedArray):  # the mask would be lost, and what it hides be taken for data
+                raise InputError(f"{self.name}: {name} are a masked array; fill what is masked, or drop its samples.")
             try:
                 array = convert_split(given, self.labels.shape) if name in SPLITS else convert(given, dtype)
             except (TypeError, ValueError) as error:  # rows of different length, or no array at all

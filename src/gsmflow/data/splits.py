@@ -39,7 +39,7 @@ def pseudo_unseen(
     if classes < 3:
         raise InputError(
             f"Pseudo-unseen validation needs at least 3 seen classes, and there are {classes}: "
-            "use --protocol published, or get more classes."
+            "get more classes, or use the protocol fixed, which chooses nothing."
         )
     count = min(max(1, round(ratio * classes)), classes - 2)
     chosen = walk(classes, count, seed, fold)
@@ -54,7 +54,7 @@ def pseudo_unseen(
     if not len(test_seen):
         raise InputError(
             f"Pseudo-unseen validation needs classes with at least 2 samples, and none of {classes - count} has: "
-            "use --protocol published, or get more samples."
+            "get more samples, or use the protocol fixed, which chooses nothing."
         )
     test_unseen = np.flatnonzero(np.isin(labels, chosen))
     return ZeroShotDataset(

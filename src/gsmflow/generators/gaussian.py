@@ -159,7 +159,9 @@ class Gaussian(Listed):
         found = Statistics.of(x, labels, self.seen, settings.dims)
         self.mean, self.basis = found.mean, found.basis.contiguous()  # a saved and loaded one gives the same bits
         self.noise = torch.tensor(found.noise, device=x.device)
-        sphere = found.within.diagonal().mean() * torch.eye(len(found.within)).to(found.within)
+        least = 1e-10 * float(found.class_means.square().mean())  # one sample a class says nothing of the spread
+        spread = max(float(found.within.diagonal().mean()), least) or 1.0
+        sphere = spread * torch.eye(len(found.within)).to(found.within)
         for mapped, kind in product(settings.semantics, settings.kernels):
             self.describe(mapped)
             semantics = self.semantic_map(self.semantics.double())

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["ZeroShotModel"]
 
 CHUNK_SCORES = 2**24
-"""Scores (rows x classes) held at once: beside its result, asking a model takes no more than about 0.6 GiB, whatever
+"""Scores (rows x classes) held at once: beside its result, asking a model takes no more than 0.7 GiB, whatever
 the number of rows and up to 21,841 classes."""
 
 SHOWN = (
@@ -191,15 +191,15 @@ class ZeroShotModel(nn.Module):
         return torch.tensor(np.asarray(features, np.float32), device=self.device)
 
     @torch.no_grad()
-    def calibrated(self, features: Any) -> Iterator[Float[Tensor, "n k"]]:
-        """Scores less the constant of seen classes, a bounded number of rows at a time, in double precision."""
-        rows = as_rows(features, self.dim)
+    def calibrated(self, rows: Any) -> Iterator[tuple[slice, Float[Tensor, "n k"]]]:
+        """Scores less the constant of seen classes, in double precision: a bounded number of rows, and their place."""
         self.eval()
-        for x in checked_chunks(rows, max(1, min(CHUNK, CHUNK_SCORES // len(self.semantics))), self.device):
+        step = max(1, min(CHUNK, CHUNK_SCORES // len(self.semantics)))
+        for number, x in enumerate(checked_chunks(rows, step, self.device)):
             scores = self.scores(x)
             scores = (scores.cpu() if scores.device.type == "mps" else scores).double()  # MPS has no double precision
             scores[:, self.seen.to(scores.device)] -= self.constant
-            yield scores
+            yield slice(number * step, number * step + len(x)), scores
 
     def predict_ids(self, features: Float[np.ndarray, "n d"]) -> Int[np.ndarray, " n"]:
         """Decide the class id of each feature vector, among all classes.
@@ -210,20 +210,26 @@ class ZeroShotModel(nn.Module):
         Raises:
             InputError: if they are not finite numbers, or of another dimension than the model was trained on.
         """
-        parts = [scores.argmax(1).cpu().numpy() for scores in self.calibrated(features)]
-        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+        rows = as_rows(features, self.dim)
+        ids = np.empty(len(rows), np.int64)  # made at once: small pieces would keep the large ones' memory from being freed
+        for place, scores in self.calibrated(rows):
+            ids[place] = scores.argmax(1).cpu().numpy()
+        return ids
 
     def predict(self, features: Float[np.ndarray, "n d"]) -> np.ndarray:
         """Decide the class of each feature vector: n names. See `predict_ids`."""
-        return np.array(self.class_names, dtype=object)[self.predict_ids(features)].astype(str)
+        return np.array(self.class_names)[self.predict_ids(features)]
 
     def predict_proba(self, features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
         """Probability of each class, calibrated as the constant says: the softmax of the calibrated scores.
 
         The result alone takes 4 n K bytes; `top_k` does without. Raises as `predict_ids` does.
         """
-        parts = [scores.softmax(1).float().cpu().numpy() for scores in self.calibrated(features)]
-        return np.concatenate(parts) if parts else np.empty((0, len(self.class_names)), np.float32)
+        rows = as_rows(features, self.dim)
+        probabilities = np.empty((len(rows), len(self.class_names)), np.float32)
+        for place, scores in self.calibrated(rows):
+            probabilities[place] = scores.softmax(1).cpu().numpy()
+        return probabilities
 
     def top_k(self, features: Float[np.ndarray, "n d"], k: int = 5) -> tuple[np.ndarray, Float[np.ndarray, "n k"]]:
         """The ``k`` most probable classes of each feature vector.
@@ -236,15 +242,12 @@ class ZeroShotModel(nn.Module):
         """
         if not 1 <= k <= len(self.class_names):
             raise InputError(f"k must be from 1 to the number of classes, {len(self.class_names)}; found {k}.")
-        names, probabilities = np.array(self.class_names, dtype=object), []
-        ids = []
-        for scores in self.calibrated(features):
+        rows = as_rows(features, self.dim)
+        ids, probabilities = np.empty((len(rows), k), np.int64), np.empty((len(rows), k), np.float32)
+        for place, scores in self.calibrated(rows):
             best = scores.softmax(1).topk(k)
-            ids.append(best.indices.cpu().numpy())
-            probabilities.append(best.values.float().cpu().numpy())
-        if not ids:
-            return np.empty((0, k), dtype=str), np.empty((0, k), np.float32)
-        return names[np.concatenate(ids)].astype(str), np.concatenate(probabilities)
+            ids[place], probabilities[place] = best.indices.cpu().numpy(), best.values.cpu().numpy()
+        return np.array(self.class_names)[ids], probabilities
 
     @torch.no_grad()
     def generate(

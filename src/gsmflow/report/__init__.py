@@ -8,22 +8,25 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
+
 from ..data import ZeroShotDataset
 from ..errors import InputError
 from ..files import write_atomically
-from ..generators import Sampler
+from ..generators import ClosedForm, Sampler
 from ..overrides import flat, plain
 from ..selection import used_sections
-from .drawings import draw_confusion, draw_curves, draw_judging, draw_losses
+from .drawings import FINAL, draw_confusion, draw_curves, draw_judging, draw_losses
 from .facts import NUMBERS, Facts, class_rows, read_facts
-from .learning import judgings, losses
+from .learning import Losses
 from .picture import Picture, to_png, to_svg
-from .probe import Probe, load_data, probe
+from .probe import Generated, Probe, check_given, load_data, probe
 
 __all__ = ["write_report"]
 
-ABSENT = object()
 DIAGNOSTIC = "On test features of unseen classes: diagnostics, computed after the run was final; they chose nothing."
+NAMED_LETTERS = {"data.fingerprint": 12}
+"""So many letters tell one value of a key from another."""
 LOSSES_SHOWN = 6
 """So many phases or fewer have a loss curve each; of more, the first folds are left out."""
 
@@ -79,7 +82,7 @@ def write_report(
     check_place(page)
     files = page.with_name(f"{page.stem}-files")
     missing: list[str] = []
-    sections = of_one(runs[0], data_root, dataset, missing) if len(runs) == 1 else of_several(runs)
+    sections = of_one(runs[0], data_root, dataset, missing) if len(runs) == 1 else of_several(runs, missing)
     for sentence in missing:
         say(sentence)
     pictures = [picture for section in sections for picture in section.pictures]
@@ -120,7 +123,9 @@ def of_one(
     """All sections of the report of one run; what cannot be shown is told in ``missing``."""
     found = None
     try:
-        dataset = dataset or load_data(run.config, str(data_root) if data_root else None)
+        if dataset is None:
+            dataset = load_data(run.config, str(data_root) if data_root else None)
+        check_given(run.config, dataset)
     except InputError as error:
         missing.append(
             "Left out for want of the data: the interval of AUSUC, the map of features and the generation shifts. "
@@ -135,7 +140,7 @@ def of_one(
                 "another machine or another version, the last digits of scores differ."
             )
     sections = [
-        Section("result", "Result", template="result", run=(run, found.ausuc if found else None)),
+        Section("result", "Result", template="result", run=(run, intervals(run, found))),
         training_section(run),
         *of_tests(run, missing),
         *(of_data(run, found, missing) if found else []),
@@ -144,13 +149,23 @@ def of_one(
     return sections
 
 
+def intervals(run: Facts, found: Probe | None) -> dict[str, str]:
+    """The 95 % interval of each number in words, or why there is none."""
+    known = run.intervals | ({"AUSUC": found.ausuc} if found and found.ausuc else {})
+    words = {name: "no test samples" for name in NUMBERS if run.metrics[name] is None}
+    for name in NUMBERS:
+        if name not in words:
+            words[name] = "{:.1f} to {:.1f}".format(*known[name]) if name in known else "no interval without the data"
+    return words
+
+
 def of_tests(run: Facts, missing: list[str]) -> list[Section]:
     """The sections that need test samples of which the run folder tells."""
     sections = []
     if len(run.curve.constants):
         sections.append(Section("curve", "Seen-unseen curve", pictures=(draw_curves([run]),)))
     else:
-        missing.append("There is no seen-unseen curve: a test set is empty.")
+        missing.append(f"There is no seen-unseen curve, no H and no AUSUC: {untested(run)}.")
     if len(run.confusions):
         sections.append(Section("classes", "Classes, worst first", template="classes", run=class_rows(run)))
         sections.append(Section("confusion", "Confusion", pictures=(draw_confusion(run),)))
@@ -159,25 +174,51 @@ def of_tests(run: Facts, missing: list[str]) -> list[Section]:
     return sections
 
 
+def untested(run: Facts) -> str:
+    """Which test samples are lacking."""
+    if not len(run.unseen):
+        return "there are no unseen classes"
+    of_unseen = int(run.samples[run.unseen].sum())
+    lacking = [name for name, n in (("seen", run.samples.sum() - of_unseen), ("unseen", of_unseen)) if not n]
+    return f"there are no test samples of {' and of '.join(lacking)} classes" if lacking else "curve.csv is empty"
+
+
 def training_section(run: Facts) -> Section:
     """Losses and what was judged."""
     pictures = []
-    terms = losses(run.history)
-    if terms:
-        pictures.append(draw_losses(last_phases(terms)))
-    stages = judgings(run.history)
-    pictures += [draw_judging(judging, f"judged-{place + 1}") for place, judging in enumerate(stages)]
-    words = () if terms else ("The generator is a closed form, fitted in one go: there is no loss by step.",)
-    phases = {phase for lines in terms.values() for phase in lines}
+    if run.losses:
+        pictures.append(draw_losses(last_phases(run.losses)))
+    pictures += [draw_judging(judging, f"judged-{place + 1}") for place, judging in enumerate(run.judgings)]
+    words = []
+    phases = phases_of(run.losses)
     if len(phases) > LOSSES_SHOWN:
-        words = (f"Of {len(phases)} phases the losses of the last {LOSSES_SHOWN} are drawn.",)
-    return Section("training", "Training and choice", words, tuple(pictures))
+        words.append(
+            f"Of {len(phases)} phases the losses of the last {LOSSES_SHOWN} are drawn, those of the first "
+            f"{len(phases) - LOSSES_SHOWN} are left out."
+        )
+    if phases and phases[-1] not in FINAL:
+        is_untrained = run.metrics["chosen"].get("choice", {}).get("epoch") == 0
+        reason = ": it was chosen untrained, at epoch 0" if is_untrained else ""
+        words.append(f"Of the final model no loss was recorded{reason}.")
+    if not phases and isinstance(run.model.generator, ClosedForm):
+        words.append("The generator is a closed form, fitted in one go: there is no loss by step.")
+    elif not phases:
+        words.append("No loss was recorded.")
+    if not run.judgings:
+        words.append("Nothing was chosen: the model is the first that its settings name.")
+    return Section("training", "Training and choice", tuple(words), tuple(pictures))
 
 
-def last_phases(terms: dict[str, Any]) -> dict[str, Any]:
+def phases_of(terms: Losses) -> list[str]:
+    """All phases in their order."""
+    return list(dict.fromkeys(phase for lines in terms.values() for phase in lines))
+
+
+def last_phases(terms: Losses) -> Losses:
     """The loss terms of the last phases, the final model among them."""
-    phases = list(dict.fromkeys(phase for lines in terms.values() for phase in lines))[-LOSSES_SHOWN:]
-    return {term: {p: points for p, points in lines.items() if p in phases} for term, lines in terms.items()}
+    phases = phases_of(terms)[-LOSSES_SHOWN:]
+    kept = {term: {p: points for p, points in lines.items() if p in phases} for term, lines in terms.items()}
+    return {term: lines for term, lines in kept.items() if lines}
 
 
 def of_data(run: Facts, found: Probe, missing: list[str]) -> list[Section]:
@@ -193,11 +234,14 @@ def of_data(run: Facts, found: Probe, missing: list[str]) -> list[Section]:
         sections.append(Section("digits", "Digits", pictures=tuple(pictures)))
     if found.generated:
         numbers = {row.name: row.row for row in class_rows(run)}
+        words = (DIAGNOSTIC, *taken(found.generated, found.dataset))
         pictures = draw_maps(found.generated, names, [numbers[name] for name in names])
         unseen = [(numbers[names[k]], names[k]) for k in run.unseen]
-        sections.append(Section("map", "Map of unseen classes", (DIAGNOSTIC,), tuple(pictures), "numbers", unseen))
+        sections.append(Section("map", "Map of unseen classes", words, tuple(pictures), "numbers", unseen))
         picture = draw_reliability(found)
-        sections.append(Section("shifts", "Generation shifts", (DIAGNOSTIC,), (picture,), "shifts", shifts(found)))
+        sections.append(Section("shifts", "Generation shifts", words, (picture,), "shifts", shifts(found)))
+    elif not len(found.dataset.unseen):
+        missing.append("There is no map and no generation shifts: there are no unseen classes.")
     elif not len(found.dataset.test_unseen):
         missing.append("There is no map and no generation shifts: no unseen class has a test sample.")
     elif isinstance(found.model.generator, Sampler):
@@ -207,30 +251,54 @@ def of_data(run: Facts, found: Probe, missing: list[str]) -> list[Section]:
     return sections
 
 
-def of_several(runs: list[Facts]) -> list[Section]:
+def taken(generated: Generated, dataset: ZeroShotDataset) -> list[str]:
+    """A sentence where not all unseen classes are looked at."""
+    looked_at, tested = len(np.unique(generated.labels)), len(np.unique(dataset.labels[dataset.test_unseen]))
+    told = f"Of {tested:,} unseen classes with test samples {looked_at:,} are looked at, evenly spread."
+    return [told] if looked_at < tested else []
+
+
+def of_several(runs: list[Facts], missing: list[str]) -> list[Section]:
     """All sections of the report of several runs: side by side first, then a part for each."""
-    overlaid = [draw_curves(runs, "curves")]
-    final = last_losses(runs)
-    overlaid += [draw_losses(final, "losses")] if final else []
-    sections = [
-        Section("result", "Result", template="results", run=runs),
-        Section("curves", "Side by side", pictures=tuple(overlaid)),
-        Section("differing", "What differs", template="differing", run=(runs, differing(runs))),
+    overlaid, words = [], []
+    with_curve = [run for run in runs if len(run.curve.constants)]
+    missing += [
+        f"{run.name} has no seen-unseen curve, no H and no AUSUC: {untested(run)}."
+        for run in runs
+        if run not in with_curve
     ]
+    if with_curve:
+        overlaid.append(draw_curves(with_curve, "curves", [runs.index(run) for run in with_curve]))
+    final = last_losses(runs)
+    if final:
+        overlaid.append(draw_losses(final, "losses", are_runs=True))
+        words.append("Losses are those of the last phase of each run, by step of it.")
+    sections = [Section("result", "Result", template="results", run=runs)]
+    if overlaid:
+        sections.append(Section("curves", "Side by side", tuple(words), tuple(overlaid)))
+    sections.append(Section("differing", "What differs", template="differing", run=(runs, differing(runs))))
     for place, run in enumerate(runs, 1):
-        stages = judgings(run.history)
-        pictures = [draw_judging(judging, f"run-{place}-judged-{i + 1}") for i, judging in enumerate(stages)]
-        pictures.append(draw_confusion(run, f"run-{place}-confusion"))
-        sections.append(Section(f"run-{place}", run.name, (), tuple(pictures), "classes", class_rows(run)))
+        pictures = [draw_judging(judging, f"run-{place}-judged-{i + 1}") for i, judging in enumerate(run.judgings)]
+        words = [] if run.judgings else ["Nothing was chosen."]
+        if len(run.confusions):
+            pictures.append(draw_confusion(run, f"run-{place}-confusion"))
+            template, rows = "classes", class_rows(run)
+        else:
+            template, rows = "", None
+            words.append("Nothing is told of single classes: there are no test samples.")
+        sections.append(Section(f"run-{place}", run.name, tuple(words), tuple(pictures), template, rows))
     return sections
 
 
-def last_losses(runs: Sequence[Facts]) -> dict[str, Any]:
+def last_losses(runs: Sequence[Facts]) -> Losses:
     """The loss terms of each run's last phase, by term and run."""
-    terms: dict[str, Any] = {}
+    terms: Losses = {}
     for run in runs:
-        for term, lines in losses(run.history).items():
-            terms.setdefault(term, {})[run.name] = list(lines.values())[-1]
+        last = phases_of(run.losses)[-1:]
+        for term, lines in run.losses.items():
+            for phase in last:
+                if phase in lines:
+                    terms.setdefault(term, {})[run.name] = lines[phase]
     return terms
 
 
@@ -238,12 +306,16 @@ def differing(runs: Sequence[Facts]) -> dict[str, list[str]]:
     """What was asked of the runs and is not the same for all that use it, by dotted key; "" for those that do not."""
     asked = [{key: value for key, value in flat(plain(run.config)).items() if uses(run, key)} for run in runs]
     keys = dict.fromkeys(key for one in asked for key in one)
-    values = {key: [one.get(key, ABSENT) for one in asked] for key in keys}
-    return {
-        key: ["" if value is ABSENT else str(value) for value in found]
-        for key, found in values.items()
-        if len({str(value) for value in found if value is not ABSENT}) > 1
-    }
+    values = {key: [spelled(one[key])[: NAMED_LETTERS.get(key)] if key in one else "" for one in asked] for key in keys}
+    return {key: found for key, found in values.items() if len(set(found) - {""}) > 1}
+
+
+def spelled(value: Any) -> str:
+    """A value of the configuration in words; never empty."""
+    if isinstance(value, list | tuple):
+        return ("; " if any("," in str(one) for one in value) else ", ").join(map(spelled, value)) or "none"
+    words = {None: "none", True: "yes", False: "no"}
+    return words[value] if value is None or isinstance(value, bool) else str(value) or "none"
 
 
 def uses(run: Facts, key: str) -> bool:

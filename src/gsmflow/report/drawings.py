@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ..drawing import COLOURS, STYLES, draw_curve, draw_plane
 from .facts import Facts, matrix_order
-from .learning import Judging
+from .learning import Judging, Losses
 from .picture import LEGEND_LETTERS, Picture, drawing, legend, printable, shortened
 
 if TYPE_CHECKING:
     from jaxtyping import Int
 
-__all__ = ["HALF", "draw_confusion", "draw_curves", "draw_judging", "draw_losses"]
+__all__ = ["FINAL", "HALF", "draw_confusion", "draw_curves", "draw_judging", "draw_losses"]
 
 HALF = (5.0, 4.2)
 """Inches: two stand beside each other on a wide screen, one fits on a telephone without shrinking its letters."""
 FINAL = ("final", "training")
 """Names of the phases that end in the model of the run."""
-DRAWN_CLASSES = 1000
+DRAWN_CLASSES = 400
 """So many classes or fewer have a row of their own in the drawing of the confusion matrix."""
 NAMED_CLASSES = 30
 """So many classes or fewer have their names and counts written into the confusion matrix."""
 
 
-def draw_losses(terms: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]], name: str = "losses") -> Picture:
+def draw_losses(terms: Losses, name: str = "losses", *, are_runs: bool = False) -> Picture:
     """A panel for each loss term: its value by step, a line for each phase (or run), the final one thick."""
     phases = list(dict.fromkeys(phase for lines in terms.values() for phase in lines))
     with drawing():
@@ -43,7 +44,7 @@ def draw_losses(terms: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]], 
                     *zip(*points, strict=True),
                     STYLES[place % len(STYLES)],
                     color=COLOURS[place % len(COLOURS)],
-                    linewidth=2 if phase in FINAL else 1.2,
+                    linewidth=2 if phase in FINAL and not are_runs else 1.2,
                     marker="." if len(points) < 3 else None,
                     label=printable(phase),
                 )
@@ -53,10 +54,15 @@ def draw_losses(terms: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]], 
         drawn = {line.get_label(): line for axes in panels for line in axes.get_lines()}
         legend(figure, {phase: drawn[printable(phase)] for phase in phases})
     caption = "Loss terms by step of training, each point a single batch. "
-    if len(phases) > 1 and phases[-1] in FINAL:
+    if len(phases) > 1 and phases[-1] in FINAL and not are_runs:
         caption += "Folds are what was chosen on; the final model is trained on all of trainval."
     ends = (f"{term} ends at {list(lines.values())[-1][-1][1]:.3g}" for term, lines in terms.items())
-    return Picture(name, caption.strip(), f"Loss curves of {len(phases)} phases: {', '.join(ends)}.", figure)
+    return Picture(
+        name,
+        caption.strip(),
+        f"Loss curves of {len(phases)} {'runs' if are_runs else 'phases'}: {', '.join(ends)}.",
+        figure,
+    )
 
 
 def draw_judging(judging: Judging, name: str, chosen: str = "chosen") -> Picture:
@@ -75,7 +81,9 @@ def draw_judging(judging: Judging, name: str, chosen: str = "chosen") -> Picture
         axes.plot(best.x[at], best.h[at], "o", color="#000000", fillstyle="none", markersize=11, label=chosen)
         axes.set_xlabel("epoch" if judging.by_epoch else "candidate")
         axes.set_ylabel(f"{what} (%)")
-        axes.set_title(judging.title or what, loc="left")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if judging.title:
+            axes.set_title(judging.title, loc="left")
         axes.grid(color="#e6e6e6")
         handles, labels = axes.get_legend_handles_labels()
         legend(figure, dict(zip(labels, handles, strict=True)))
@@ -86,28 +94,34 @@ def draw_judging(judging: Judging, name: str, chosen: str = "chosen") -> Picture
             "H on pseudo-unseen classes, at the calibration constant that is best for the mean over folds; pale dots "
             "are single folds. Compare candidates by it, not with the test result."
         )
-    where = f"epoch {best.x[at]:g}" if judging.by_epoch else f"candidate {best.x[at]:.0f}"
+    where = f"epoch {np.round(best.x[at], 2):g}" if judging.by_epoch else f"candidate {best.x[at]:.0f}"
     is_choice = ", ".join(
         f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in best.choices[at].items()
     )
     caption += (
-        f" The best is {where if judging.by_epoch else f'{where} ({is_choice})'}, by {best.label}: {best.h[at]:.1f}."
+        f" Chosen is {where if judging.by_epoch else f'{where} ({is_choice})'}, by {best.label}: {best.h[at]:.1f}."
     )
-    alt = f"{what} of {sum(len(line.h) for line in judging.lines)} candidates; the best is {where} with "
+    alt = f"{what} of {sum(len(line.h) for line in judging.lines)} candidates; chosen is {where} with "
     return Picture(name, f"{judging.title}. {caption}".lstrip(". "), f"{alt}{best.h[at]:.1f} percent.", figure)
 
 
-def draw_curves(runs: Sequence[Facts], name: str = "curve") -> Picture:
-    """The seen-unseen curve of each run with its operating point and the point without a calibration constant."""
+def draw_curves(runs: Sequence[Facts], name: str = "curve", places: Sequence[int] = ()) -> Picture:
+    """The seen-unseen curve of each run with its operating point and the point without a calibration constant.
+
+    Args:
+        runs: those that have a curve.
+        name: of the picture.
+        places: of each among all runs of the page; by default it stands alone.
+    """
     with drawing():
         figure = Figure(figsize=(HALF[0], HALF[0] + 0.3), layout="constrained")
         axes = figure.subplots()
         draw_plane(axes)
         lines = {}
-        for place, run in enumerate(runs):
+        for place, run in zip(places or range(len(runs)), runs, strict=True):
             m = run.metrics
             label = f"AUSUC {m['AUSUC']:.1f}"
-            if len(runs) > 1:
+            if places:
                 label = f"{shortened(run.name, LEGEND_LETTERS - 18)} ({place + 1}): {label}"
             at, raw = (m["U"], m["S"]), (m["U_raw"], m["S_raw"])
             lines[label] = draw_curve(axes, run.curve, at, raw=raw, place=place)
@@ -139,8 +153,9 @@ def draw_confusion(facts: Facts, name: str = "confusion") -> Picture:
         figure = Figure(figsize=(side, side), layout="constrained")
         axes = figure.subplots()
         image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 100), interpolation="none")
-        axes.axhline(seen / width - 0.5, color=COLOURS[1], linewidth=1)
-        axes.axvline(seen / width - 0.5, color=COLOURS[1], linewidth=1)
+        if 0 < seen < k:
+            axes.axhline(seen / width - 0.5, color=COLOURS[1], linewidth=1)
+            axes.axvline(seen / width - 0.5, color=COLOURS[1], linewidth=1)
         if k <= NAMED_CLASSES:
             write_counts(axes, counts, shares)
             names = [shortened(facts.class_names[i]) for i in order]
@@ -155,15 +170,19 @@ def draw_confusion(facts: Facts, name: str = "confusion") -> Picture:
             marks = [i / width for i in places]
             axes.set_xticks(marks, [str(i + 1) for i in places], fontsize=9)
             axes.set_yticks(marks, [str(i + 1) for i in places], fontsize=9)
-        axes.set_xlabel(f"decided: {seen} seen, then {k - seen} unseen classes")
+        axes.set_xlabel(f"decided: {seen} seen, then {k - seen} unseen classes" if seen < k else "decided")
         axes.set_ylabel("true class")
         axes.tick_params(length=2)
         bar = figure.colorbar(image, ax=axes, location="bottom", shrink=0.6, aspect=30, ticks=[0, 1, 5, 20, 50, 100])
         bar.set_label("% of the true class", fontsize=9)
         bar.ax.tick_params(labelsize=9)
-    caption = "Rows are true classes, columns are decisions; each row adds up to 100 %. "
-    caption += "Below and to the right of the orange lines are unseen classes: the lower left block is unseen taken "
-    caption += "for seen, the upper right seen taken for unseen. "
+    caption = "Rows are true classes, columns are decisions; each row of a class with test samples "
+    caption += "adds up to 100 %. "
+    if 0 < seen < k:
+        caption += (
+            "Below and to the right of the orange lines are unseen classes: the lower left block is unseen taken "
+        )
+        caption += "for seen, the upper right seen taken for unseen. "
     if k > NAMED_CLASSES:
         caption += "Numbers are those of the column “row” in the table of classes."
     if width > 1:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from ..evaluation.diagnostics import Reliability, reliability
 from ..drawing import COLOURS
+from ..evaluation.diagnostics import Reliability, reliability
 from .drawings import HALF
 from .picture import Picture, drawing, legend, shortened
 from .probe import Generated, Probe, embed
@@ -53,14 +54,16 @@ def draw_maps(found: Generated, class_names: tuple[str, ...], numbers: Sequence[
         with drawing():
             figure = Figure(figsize=(HALF[0], 5.2), layout="constrained")
             axes, lines = figure.subplots(), {}
-            for k, colour in zip(classes, palette(len(classes)), strict=True):
-                real, made = places[(labels == k) & is_real], places[(labels == k) & ~is_real]
-                style = {"color": colour, "linewidths": 0.7, "rasterized": len(labels) > 400}
-                dots = axes.scatter(*real.T, s=14, marker="o", alpha=0.7, **(style | {"linewidths": 0}))
-                if len(classes) <= LISTED:
-                    lines[class_names[k]] = dots
-                axes.scatter(*made.T, s=16, marker="x", alpha=0.8, **style)
-            if len(classes) > LISTED:
+            style: dict[str, Any] = {"alpha": 0.75, "rasterized": len(labels) > 400}
+            if len(classes) <= LISTED:
+                for k, colour in zip(classes, palette(len(classes)), strict=True):
+                    real, made = places[(labels == k) & is_real], places[(labels == k) & ~is_real]
+                    lines[class_names[k]] = axes.scatter(*real.T, s=14, marker="o", color=colour, linewidths=0, **style)
+                    axes.scatter(*made.T, s=16, marker="x", color=colour, linewidths=0.7, **style)
+            else:
+                hues = np.array([to_rgb(colour) for colour in palette(len(classes))])[np.searchsorted(classes, labels)]
+                axes.scatter(*places[is_real].T, s=14, marker="o", c=hues[is_real], linewidths=0, **style)
+                axes.scatter(*places[~is_real].T, s=16, marker="x", c=hues[~is_real], linewidths=0.7, **style)
                 texts = {
                     k: shortened(class_names[k], 14) if len(classes) <= NAMED else str(numbers[k]) for k in classes
                 }
@@ -113,14 +116,20 @@ def apart(places: Float[np.ndarray, "n 2"], labels: np.ndarray, is_real: np.ndar
 
 def draw_reliability(found: Probe) -> Picture:
     """How often decisions of one confidence are right."""
-    seen = reliability_of(found, ~np.isin(found.labels, found.dataset.unseen))
-    unseen = reliability_of(found, np.isin(found.labels, found.dataset.unseen))
+    is_unseen = np.isin(found.labels, found.dataset.unseen)
+    drawn = [
+        (label, reliability_of(found, rows), style, colour, shift)
+        for label, rows, style, colour, shift in (
+            ("seen classes", ~is_unseen, "o-", COLOURS[0], -1.5),
+            ("unseen classes", is_unseen, "s--", COLOURS[1], 1.5),
+        )
+        if rows.any()
+    ]
     with drawing():
         figure = Figure(figsize=(HALF[0], 5.2), layout="constrained")
         axes, bars = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
         axes.plot([0, 100], [0, 100], color="#888888", linewidth=1, label="right as often as sure")
-        lines = (("seen classes", seen, "o-", COLOURS[0], -1.5), ("unseen classes", unseen, "s--", COLOURS[1], 1.5))
-        for label, r, style, colour, shift in lines:
+        for label, r, style, colour, shift in drawn:
             axes.plot(100 * r.confidence, 100 * r.accuracy, style, color=colour, label=label)
             bars.bar(100 * r.confidence + shift, r.count, width=3, color=colour)
         axes.set(xlim=(0, 100), ylim=(0, 100), ylabel="accuracy (%)")
@@ -133,7 +142,7 @@ def draw_reliability(found: Probe) -> Picture:
     )
     caption += "grey line the model is too sure of itself, above it not sure enough; bars count the samples."
     alt = "Reliability diagram: expected calibration error "
-    alt += f"{seen.error:.1%} on seen classes, {unseen.error:.1%} on unseen classes."
+    alt += ", ".join(f"{r.error:.1%} on {label}" for label, r, *_ in drawn) + "."
     return Picture("calibration", caption, alt, figure)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InputError
 from ..evaluation.metrics import Curve, harmonic_mean
 from ..experiment import load_model
-from ..generators import generator_kind
+from ..generators import GENERATORS
 from ..model import ZeroShotModel
 from ..runs import RunConfig, RunFolder
 from ..runs.history import Event
@@ -135,7 +135,10 @@ def read_facts(path: Path, name: str) -> Facts:
             f"{folder.metrics_file} holds no {lacking!r}: the run is of another version of gsmflow; run it again."
         )
     check_metrics(metrics, folder.metrics_file)
-    generator_kind(metrics["generator"])
+    if metrics["generator"] not in GENERATORS:
+        raise InputError(
+            f"The run in {folder} was made with a generator {metrics['generator']!r}, which this version lacks."
+        )
     history = folder.read_history()
     model = load_model(path)
     confusions = folder.read_confusions(model.class_names)

@@ -88,6 +88,8 @@ def judgings(history: Sequence[Event]) -> list[Judging]:
     for event in history:
         for content in event.found if isinstance(event, JudgedEvent) else ():
             judged = Judged.from_json(content)
+            if not isinstance(judged.choice, Mapping) or not isinstance(judged.grid, Mapping):
+                raise ValueError("choice and grid must be keys and values")
             stages.setdefault(judged.stage, []).append(judged)
     ranked = {event.stage: event for event in history if isinstance(event, RankedEvent)}
     unknown = (stages.keys() | ranked.keys()) - TITLES.keys()
@@ -113,7 +115,7 @@ def stage(title: str, found: Sequence[Judged], ranked: RankedEvent | None) -> Ju
     for one in found:
         candidates.setdefault(one.key, []).append(one)
     if ranked and not len(candidates) == len(ranked.h) == len(ranked.by_fold):
-        raise ValueError(f"{len(candidates)} candidates were judged, {len(ranked.h)} ranked")
+        raise ValueError(f"ranked were {len(ranked.h)} candidates, judged {len(candidates)}")
     by_epoch = all("epoch" in one.choice for one in found)
     lines: dict[str, list[tuple[float, float, tuple[float, ...], Mapping[str, Any]]]] = {}
     chosen, greatest = ("", 0), -1.0  # of equals the first in order of judging was chosen, whatever its line

@@ -21,13 +21,15 @@ from .facts import Facts, Interval, percentiles
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-__all__ = ["Generated", "Probe", "ausuc_interval", "embed", "load_data", "probe"]
+__all__ = ["Generated", "Probe", "ausuc_interval", "check_given", "embed", "load_data", "probe"]
 
 CURVE_RESAMPLES = 300
 SAMPLES, ALL_SAMPLES = 100, 20_000
 """Features generated a class, and altogether, at most."""
 POINTS = 1_500
 """Real and generated features on a map, together."""
+MOST_CLASSES = 1_000
+"""So many unseen classes or fewer are all generated; of more, so many are taken, evenly spread."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +92,19 @@ def load_data(config: RunConfig, root: str | None) -> ZeroShotDataset:
     return source.load()
 
 
+def check_given(config: RunConfig, dataset: ZeroShotDataset) -> None:
+    """Refuse data that a run was not made on.
+
+    Raises:
+        InputError: if they are others.
+    """
+    if config.data.fingerprint and dataset.fingerprint() != config.data.fingerprint:
+        raise InputError(
+            f"The data set {dataset.name} that was given is not the one that the run was made on: the fingerprints "
+            "differ."
+        )
+
+
 def probe(facts: Facts, dataset: ZeroShotDataset) -> Probe:
     """Let the final model of a run decide the test samples again, and generate.
 
@@ -137,12 +152,15 @@ def ausuc_interval(of_seen: Decisions, of_unseen: Decisions, resamples: int = CU
 def generate(model: ZeroShotModel, tests: TestSets, seed: int) -> Generated | None:
     """Features of the unseen classes beside the real ones; None where the model generates what is not finite."""
     classes = np.unique(tests.unseen_labels)
+    if len(classes) > MOST_CLASSES:
+        classes = classes[np.linspace(0, len(classes) - 1, MOST_CLASSES).round().astype(int)]
+    rows = np.flatnonzero(np.isin(tests.unseen_labels, classes))
     labels = np.repeat(classes, max(2, min(SAMPLES, ALL_SAMPLES // len(classes))))
     rng = generator(model.seen.device, seed, "report")
     features = np.concatenate([model.generate(part, rng=rng) for part in np.array_split(labels, len(classes))])
     if not np.isfinite(features).all():
         return None
-    return Generated(tests.unseen_features, tests.unseen_labels, features, labels)
+    return Generated(tests.unseen_features[rows], tests.unseen_labels[rows], features, labels)
 
 
 def embed(found: Generated, points: int = POINTS) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:

@@ -40,9 +40,10 @@ class Read(Protocol):
 
 
 class Write(Protocol):
-    """Write files into a folder, in place of those of the same name, so that reading gives the same fingerprint.
+    """Write files into a folder, made if it is missing, so that reading gives the same fingerprint and class names.
 
-    Raises `InputError` if the format cannot hold the data set, or the folder cannot be written.
+    Raises `InputError` if the format cannot hold the data set, one of the files is there already, or the folder cannot
+    be written.
     """
 
     def __call__(self, dataset: ZeroShotDataset, folder: Path, /) -> None: ...

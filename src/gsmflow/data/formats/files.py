@@ -1,4 +1,4 @@
-"""Writing several files as one: no reader meets half of one, and what fails leaves the old ones."""
+"""Writing several files as one: no reader meets half of one, nothing is overwritten, what fails leaves nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from ...errors import InputError
 
-__all__ = ["write_together"]
+__all__ = ["check_names", "write_together"]
 
 
 def write_together(folder: Path, writers: dict[str, Callable[[BinaryIO], None]]) -> None:
@@ -21,9 +21,14 @@ def write_together(folder: Path, writers: dict[str, Callable[[BinaryIO], None]])
         writers: what writes the file of each name; the last is renamed last.
 
     Raises:
-        InputError: if the folder cannot be made or written.
+        InputError: if one of the files is there, which may be the only copy of other data; if the folder cannot be
+            made or written.
     """
+    there = [name for name in writers if os.path.lexists(folder / name)]
+    if there:
+        raise InputError(f"{folder} holds {', '.join(there)} already; take that away or choose another folder.")
     temporary = {name: folder / f".{name}.{os.getpid()}.tmp" for name in writers}
+    placed: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, write in writers.items():
@@ -33,7 +38,13 @@ def write_together(folder: Path, writers: dict[str, Callable[[BinaryIO], None]])
                 os.fsync(file.fileno())
         for name, path in temporary.items():
             path.replace(folder / name)
-    except OSError as error:
+            placed.append(folder / name)
+    except BaseException as error:
+        for path in placed:  # half a data set would stand in the way of the next try
+            with suppress(OSError):
+                path.unlink()
+        if not isinstance(error, OSError):
+            raise
         raise InputError(
             f"Could not write {', '.join(writers)} into {folder}: {error.strerror or error}; make room or choose "
             "another folder."
@@ -42,3 +53,13 @@ def write_together(folder: Path, writers: dict[str, Callable[[BinaryIO], None]])
         for path in temporary.values():
             with suppress(OSError):
                 path.unlink(missing_ok=True)
+
+
+def check_names(dataset: str, names: tuple[str, ...]) -> None:
+    """Raise `InputError` if a name would be read back as another: files keep one line of letters each."""
+    for name in names:
+        if name.replace("\0", "").encode("utf-8", "ignore").decode().strip().splitlines() != [name]:
+            raise InputError(
+                f"{dataset}: the name {name!r} does not survive in a file, since it is empty, has a line break, or "
+                "starts or ends with a space; give another."
+            )

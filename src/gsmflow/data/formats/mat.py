@@ -106,8 +106,8 @@ def names(cells: np.ndarray | None) -> tuple[str, ...]:
     """Names out of a cell array; none where there is no such array."""
     if cells is None:
         return ()
-    found = [cell.ravel()[0] if isinstance(cell, np.ndarray) and cell.size else cell for cell in cells.ravel()]
-    return tuple(str(name).strip() for name in found)
+    found = [np.ravel(cell) for cell in cells.ravel()]  # a cell of no letters is an array without entries
+    return tuple(str(cell[0]).strip() if cell.size else "" for cell in found)
 
 
 def numbers(indices: np.ndarray) -> np.ndarray:

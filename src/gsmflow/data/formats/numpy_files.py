@@ -1,8 +1,8 @@
 """The numpy layout: one ``.npy`` file an array; features are mapped from their file, however large it is.
 
 ``features.npy`` (N, D) and ``labels.npy`` (N,), class ids counted from 0; ``semantics.npy`` (K, S), row k of class k;
-``trainval.npy``, ``test_seen.npy``, ``test_unseen.npy``, sample indices counted from 0; if there are some,
-``class_names.txt`` and ``semantic_names.txt``, a name a line.
+``trainval.npy``, sample indices counted from 0; if there are some, ``test_seen.npy``, ``test_unseen.npy``, of which a
+missing one is an empty test, and ``class_names.txt`` and ``semantic_names.txt``, a name a line.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ import numpy as np
 from ...errors import InputError
 from ..dataset import ARRAYS, Provenance, ZeroShotDataset
 from ..rows import chunks
-from .files import write_together
+from .files import check_names, write_together
 
 __all__ = ["holds", "read", "write"]
+
+OPTIONAL = ("test_seen", "test_unseen")
 
 
 def holds(folder: Path) -> bool:
@@ -50,14 +52,15 @@ def read(
     folder = Path(folder)
     if features or semantics:
         raise InputError(f"{folder} holds .npy files, with one set of features and semantics; drop the options.")
-    arrays = {key: read_array(folder / f"{key}.npy", mapped=key == "features") for key in ARRAYS}
+    keys = [key for key in ARRAYS if key not in OPTIONAL or os.path.lexists(folder / f"{key}.npy")]
+    arrays = {key: read_array(folder / f"{key}.npy", mapped=key == "features") for key in keys}
     place = os.path.abspath(folder)
     return ZeroShotDataset(
         name or os.path.basename(place),
         **arrays,
         class_names=read_lines(folder / "class_names.txt"),
         semantic_names=read_lines(folder / "semantic_names.txt"),
-        provenance=Provenance("numpy", files=tuple(f"{key}.npy" for key in ARRAYS), folder=place),
+        provenance=Provenance("numpy", files=tuple(f"{key}.npy" for key in keys), folder=place),
         allow_overlap=allow_overlap,
     )
 
@@ -88,17 +91,19 @@ def read_lines(path: Path) -> tuple[str, ...]:
 
 
 def write(dataset: ZeroShotDataset, folder: str | Path) -> None:
-    """Write ``dataset``, features chunk by chunk; a line break within a name becomes a space.
+    """Write ``dataset``, features chunk by chunk.
 
     Raises:
-        InputError: if the folder cannot be written.
+        InputError: if a name is none that a line can hold; if one of the files is there already, or the folder cannot
+            be written.
     """
     folder = Path(folder)
     writers = {f"{key}.npy": partial(write_array, getattr(dataset, key)) for key in reversed(ARRAYS)}
     for key in ("semantic_names", "class_names"):
         names = getattr(dataset, key)
-        if names or (folder / f"{key}.txt").exists():  # names that stand there are of other data
-            lines = "".join(f"{' '.join(name.split())}\n" for name in names)
+        check_names(dataset.name, names)
+        if names or (folder / f"{key}.txt").exists():  # names that stand there are of other data: refused
+            lines = "".join(f"{name}\n" for name in names)
             writers = {f"{key}.txt": partial(write_bytes, lines.encode()), **writers}
     write_together(folder, writers)  # features.npy, which tells the layout, comes last
 

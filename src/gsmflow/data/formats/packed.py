@@ -16,7 +16,7 @@ import numpy as np
 
 from ...errors import InputError
 from ..dataset import Provenance, ZeroShotDataset
-from .files import write_together
+from .files import check_names, write_together
 from .mat import cells, indices, matrix, names, numbers, read_mat, save_mat
 
 __all__ = ["holds", "read", "write"]
@@ -123,24 +123,28 @@ def class_ids(
 def write(dataset: ZeroShotDataset, folder: str | Path) -> None:
     """Write ``data.mat`` and ``label.mat``, classes in the order of their ids.
 
+    Names of the dimensions of the semantics are not kept.
+
     Raises:
         InputError: if the samples do not stand split after split, as these files keep no other order; if an unseen
-            class has no test sample, as they could not tell its id; if the folder cannot be written.
+            class has no test sample, as they could not tell its id; if a name is none that a file keeps; if one of the
+            files is there already, or the folder cannot be written.
     """
     splits = (dataset.trainval, dataset.test_seen, dataset.test_unseen)
     rows = np.concatenate(splits)
     if not np.array_equal(rows, np.arange(len(dataset.features))):
         raise InputError(
             f"{dataset.name}: packed files hold samples split after split and no others, and these stand otherwise; "
-            "write what gsmflow.data.in_split_order makes of them."
+            "write xlsa17 or numpy files, which hold any, or what gsmflow.data.in_split_order makes of them."
         )
     seen, unseen = dataset.seen, dataset.unseen
     without = np.setdiff1d(unseen, dataset.labels[dataset.test_unseen])
     if len(without):
         raise InputError(
             f"{dataset.name}: packed files tell unseen classes by their test samples, and {len(without)} have none, "
-            f"the first is {dataset.class_names[without[0]]}; take them out, or write another layout."
+            f"the first is {dataset.class_names[without[0]]}; write xlsa17 or numpy files, which hold them."
         )
+    check_names(dataset.name, dataset.class_names)
     trained, *tested = (dataset.labels[split] for split in splits)
     data = {key: dataset.features[split] for key, split in zip(PARTS, splits, strict=True)}
     data |= {"seen_pro": dataset.semantics[seen], "unseen_pro": dataset.semantics[unseen]}

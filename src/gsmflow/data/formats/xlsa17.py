@@ -2,8 +2,8 @@
 
 ``<folder>/<features>.mat`` holds ``features`` (D, N) and ``labels`` (N, 1); ``<folder>/<semantics>_splits.mat`` holds
 ``att`` (S, K), a column a class in the order of ``allclasses_names``, which is not sorted, and ``trainval_loc``,
-``test_seen_loc``, ``test_unseen_loc``. Labels and locs count from 1. ``train_loc`` and ``val_loc`` are not read: they
-overlap test_seen.
+``test_seen_loc``, ``test_unseen_loc``, of which a missing one is an empty test. Labels and locs count from 1.
+``train_loc`` and ``val_loc`` are not read: they overlap test_seen.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from ...errors import InputError
 from ..dataset import Provenance, ZeroShotDataset
-from .files import write_together
+from .files import check_names, write_together
 from .mat import cells, indices, matrix, names, numbers, read_mat, save_mat
 
 __all__ = ["holds", "read", "write"]
@@ -59,7 +59,7 @@ def read(
     features_path, splits_path = folder / f"{features}.mat", folder / f"{semantics}{SUFFIX}"
 
     x, labels, layout_notes = read_visual(features_path)
-    content = read_mat(splits_path, ("att", *LOCS), ("allclasses_names",))
+    content = read_mat(splits_path, ("att", LOCS[0]), (*LOCS[1:], "allclasses_names"))
     table = matrix(content["att"], "att", splits_path).T
     class_names = names(content.get("allclasses_names"))
     if class_names and len(class_names) != len(table):
@@ -67,7 +67,7 @@ def read(
             f"{splits_path}: att of shape {table.T.shape} holds {len(table)} classes, a column each, but "
             f"allclasses_names {len(class_names)}."
         )
-    trainval, test_seen, test_unseen = (indices(content[key], key, splits_path) for key in LOCS)
+    trainval, test_seen, test_unseen = (indices(content.get(key, ()), key, splits_path) for key in LOCS)
     place = os.path.abspath(folder)
     return ZeroShotDataset(
         name or os.path.basename(place),
@@ -118,18 +118,25 @@ def choose(asked: str | None, default: str, there: list[str], what: str, folder:
 def write(dataset: ZeroShotDataset, folder: str | Path) -> None:
     """Write ``<features>.mat`` and ``<semantics>_splits.mat``, named after the provenance of ``dataset``.
 
+    Where that names neither, they are ``res101.mat`` and ``att_splits.mat``, as readers of this layout expect. Names of
+    the dimensions of the semantics are not kept.
+
     Raises:
-        InputError: if the features do not fit into a .mat file, or the folder cannot be written.
+        InputError: if the features do not fit into a .mat file, or a name is none that it keeps; if one of the files
+            is there already, or the folder cannot be written.
     """
+    check_names(dataset.name, dataset.class_names)
     visual = {"features": dataset.features[:].T, "labels": numbers(dataset.labels)}
     splits = {"att": dataset.semantics.T, "allclasses_names": cells(dataset.class_names)}
     for loc in LOCS:
         splits[loc] = numbers(getattr(dataset, loc.removesuffix("_loc")))
-    features, semantics = file_name(dataset.provenance.features), file_name(dataset.provenance.semantics)
+    nameless, p = Provenance(), dataset.provenance
+    features = file_name(p.features if p.features != nameless.features else "", "res101")
+    semantics = file_name(p.semantics if p.semantics != nameless.semantics else "", "att")
     files = {f"{features}.mat": partial(save_mat, visual), f"{semantics}{SUFFIX}": partial(save_mat, splits)}
     write_together(Path(folder), files)
 
 
-def file_name(name: str) -> str:
+def file_name(name: str, default: str) -> str:
     """A name of features or semantics as that of a file which `read` takes for them again."""
-    return re.sub(r"[^\w.+-]+", "-", name).strip(".-").removesuffix("_splits") or "features"
+    return re.sub(r"(_splits)+$", "", re.sub(r"[^\w.+-]+", "-", name).strip(".-")) or default

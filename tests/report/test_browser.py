@@ -106,9 +106,9 @@ def measured(page: Path, width: int, folder: Path) -> dict:
 
 
 @pytest.fixture
-def page(gsmflow, run):
-    assert gsmflow("report", "run").code == 0
-    return run / "report.html"
+def page(shown, tmp_path):
+    shutil.copytree(shown.run / "report-files", tmp_path / "report-files")
+    return Path(shutil.copy(shown.run / "report.html", tmp_path))
 
 
 def test_nothing_is_fetched_and_nothing_is_wrong(page, tmp_path):

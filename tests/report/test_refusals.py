@@ -1,13 +1,32 @@
 """What the report refuses: one sentence, and nothing is written."""
 
 import errno
+import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
+from safetensors.numpy import save_file
 
-from tests.test_cli_refusals import assert_refused, contents, edit, truncate
+from tests.cli.test_refusals import assert_refused, contents, edit, truncate
 from tests.tiny import TRAIN, Stops
+
+
+def change(path: Path, **values: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def without_ranking(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(line for line in lines if '"event": "ranked"' not in line) + "\n")
+
+
+def without_judged(path: Path) -> None:
+    """The candidate that each fold judged last is gone."""
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(line for line in lines if '"last": true' not in line) + "\n")
+
 
 REFUSED = {
     "no run named": (lambda run: None, (), "say which run: gsmflow report RUN"),
@@ -25,19 +44,69 @@ REFUSED = {
         ("run",),
         "was made with a generator 'gan', which this version lacks.",
     ),
-    "other sizes": (lambda run: edit(run / "config.yaml", "hidden: 16", "hidden: 17"), ("run",), "does not fit its co"),
     "unknown setting": (lambda run: edit(run / "config.yaml", "blocks: 1", "block: 1"), ("run",), "no setting"),
-    "no model": (lambda run: (run / "model.safetensors").unlink(), ("run",), "holds no model.safetensors"),
+    "no versions": (
+        lambda run: change(run / "metrics.json", versions=["1"]),
+        ("run",),
+        "metrics.json is damaged: versions is ['1']; run it again",
+    ),
+    "number in words": (
+        lambda run: change(run / "metrics.json", H="much"),
+        ("run",),
+        "metrics.json is damaged: H is 'much'; run it again",
+    ),
+    "truncated metrics": (lambda run: truncate(run / "metrics.json"), ("run",), "metrics.json is not readable JSON"),
+    "no model": (lambda run: (run / "model.safetensors").unlink(), ("run",), "no model run/model.safetensors"),
     "truncated model": (lambda run: truncate(run / "model.safetensors"), ("run",), "is not a readable safetensors"),
+    "model of others": (
+        lambda run: save_file({}, run / "model.safetensors"),
+        ("run",),
+        "model.safetensors does not say what it is: it was written by another program",
+    ),
     "fewer classes": (
         lambda run: (run / "confusion.csv").write_text("t,a,b\na,1,0\nb,0,1\n"),
         ("run",),
-        "does not fit the 2 classes of confusion.csv",
+        "confusion.csv is missing or damaged (its classes are not those of the model): run it again",
     ),
-    "no square": (lambda run: (run / "confusion.csv").write_text("t,a\na,1\nb,0\n"), ("run",), "no square table"),
+    "no square": (
+        lambda run: (run / "confusion.csv").write_text((run / "confusion.csv").read_text().replace(",0\n", "\n")),
+        ("run",),
+        "confusion.csv is missing or damaged",
+    ),
+    "unknown class": (
+        lambda run: (run / "confusion.csv").write_text("true,decided,count\nant,bee,1\n"),
+        ("run",),
+        "confusion.csv is missing or damaged ('bee'): run it again",
+    ),
     "damaged confusion": (lambda run: truncate(run / "confusion.csv"), ("run",), "confusion.csv is missing or damaged"),
+    "no confusion": (lambda run: (run / "confusion.csv").unlink(), ("run",), "confusion.csv is missing or damaged"),
     "damaged history": (lambda run: truncate(run / "history.jsonl"), ("run",), "history.jsonl is missing or damaged"),
-    "history of others": (lambda run: (run / "history.jsonl").write_text('{"event": "judged"}'), ("run",), "line 1 la"),
+    "no history": (lambda run: (run / "history.jsonl").unlink(), ("run",), "history.jsonl is missing or damaged"),
+    "history of others": (
+        lambda run: (run / "history.jsonl").write_text('{"event": "judged"}'),
+        ("run",),
+        "history.jsonl is missing or damaged (",
+    ),
+    "history without its end": (
+        lambda run: without_ranking(run / "history.jsonl"),
+        ("run",),
+        "history.jsonl is missing or damaged (what was judged on folds and what was ranked are not the same): run it",
+    ),
+    "history without its middle": (
+        lambda run: without_judged(run / "history.jsonl"),
+        ("run",),
+        "history.jsonl is missing or damaged (ranked were 2 candidates, judged 1): run it again",
+    ),
+    "another stage": (
+        lambda run: edit(run / "history.jsonl", '"stage": "fold"', '"stage": "phase"'),
+        ("run",),
+        "history.jsonl is missing or damaged (there is no stage 'phase'): run it again",
+    ),
+    "a choice that is none": (
+        lambda run: edit(run / "history.jsonl", '"choice": {', '"choice": [{"a": 1}], "grid": {'),
+        ("run",),
+        "history.jsonl is missing or damaged (choice and grid must be keys and values): run it again",
+    ),
     "no curve": (lambda run: (run / "curve.csv").unlink(), ("run",), "curve.csv is missing or damaged"),
     "no page": (lambda run: None, ("run", "--out", "run/config.yaml"), "--out must be a file that ends in .html"),
     "data of several": (

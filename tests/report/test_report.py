@@ -6,22 +6,25 @@ import webbrowser
 
 import numpy as np
 
-from gsmflow import experiment
+import gsmflow as package
 from gsmflow.data import digits, load
 from gsmflow.model import ZeroShotModel
 from gsmflow.report import write_report
 from gsmflow.report.facts import read_facts
 from gsmflow.report.probe import probe
-from gsmflow.report.shifts import shifts
-from gsmflow.runs import read_metrics
+from gsmflow.runs import RunFolder
+from tests.cli.test_refusals import contents
 from tests.data.twins import make_truth, write_xlsa17
-from tests.pages import Page
-from tests.test_cli_refusals import contents
+from tests.report.pages import Page
 from tests.tiny import TRAIN
 
 SECTIONS = ["Result", "Training and choice", "Seen-unseen curve", "Classes, worst first", "Confusion"]
 OF_DATA = ["Map of unseen classes", "Generation shifts"]
 LAST = ["Settings and provenance"]
+
+
+def read_metrics(folder):
+    return RunFolder(folder).read_metrics()
 
 
 def test_the_page_of_a_run(gsmflow, run):
@@ -42,23 +45,42 @@ def test_the_page_of_a_run(gsmflow, run):
     assert page.texts["pre"] == [(run / "config.yaml").read_text()]
 
 
-def test_the_shifts_are_labelled_as_diagnostics(gsmflow, run):
-    gsmflow("report", "run")
-    page = Page(run / "report.html")
-    label = "On test features of unseen classes: diagnostics, computed after the run was final; they chose nothing."
-    assert page.texts["p"].count(label) == 2
-    shown = dict(
+def values(page):
+    """The generation shifts of a page, by name."""
+    return dict(
         re.findall(r'<tr><th scope="row">([a-z ]+)</th><td class="number">([^<]+)</td><td class="r', page.source)
     )
-    assert list(shown) == ["semantic consistency", "variance", "distance", "structure", "hubness", "calibration"]
-    found = probe(read_facts(run, "run"), load("TWIN", root="data"))
-    assert list(shown.values()) == [shift.value for shift in shifts(found)]
-    assert shown["structure"] == shown["hubness"] == "none"  # two unseen classes
 
 
-def test_the_page_needs_nothing_but_itself(gsmflow, run):
-    gsmflow("report", "run")
-    page = Page(run / "report.html")
+def test_the_shifts_are_labelled_as_diagnostics(shown):
+    label = "On test features of unseen classes: diagnostics, computed after the run was final; they chose nothing."
+    assert shown.page.texts["p"].count(label) == 2
+    found = values(shown.page)
+    assert list(found) == ["semantic consistency", "variance", "distance", "structure", "hubness", "calibration"]
+    assert found["structure"] == found["hubness"] == "none"  # two unseen classes
+    assert found["distance"] == "none"  # five samples a class
+    assert 1 <= float(found["semantic consistency"].removeprefix("rank ")) <= 2
+
+
+def test_the_shifts_are_those_of_the_features(shown, workshop):
+    """Variance and calibration, computed again by their definitions."""
+    found = probe(read_facts(shown.run, "run"), load("TWIN", root=workshop / "data"))
+    g, ratios = found.generated, []
+    for k in (1, 4):
+        made, real = (x[of == k].astype(float) for x, of in ((g.features, g.labels), (g.real, g.real_labels)))
+        assert (len(made), len(real)) == (100, 5)
+        scatter = [((x - x.mean(0)) ** 2).sum() / (len(x) - 1) for x in (made, real)]
+        ratios.append(scatter[0] / scatter[1])
+    assert values(shown.page)["variance"] == f"{sum(ratios) / 2:.2f}"
+    apart, is_right = 0.0, found.predicted == found.labels
+    for low in np.arange(10) / 10:
+        inside = (found.confidence >= low) & ((found.confidence < low + 0.1) | (low == 0.9))
+        apart += abs((found.confidence[inside] - is_right[inside]).sum()) / len(is_right)
+    assert values(shown.page)["calibration"] == f"{100 * apart:.1f} %"
+
+
+def test_the_page_needs_nothing_but_itself(shown):
+    run, page = shown.run, shown.page
     assert page.tags["script"] == 0
     assert not re.search(r"@import|url\(\s*['\"]?(?!#)", page.source)
     for link in page.links:
@@ -74,9 +96,8 @@ def test_the_page_needs_nothing_but_itself(gsmflow, run):
         assert path.read_bytes().startswith(b"\x89PNG")
 
 
-def test_everyone_can_read_it(gsmflow, run):
-    gsmflow("report", "run")
-    page = Page(run / "report.html")
+def test_everyone_can_read_it(shown):
+    page = shown.page
     assert len(re.findall(r'<svg [^>]*role="img"', page.source)) == page.tags["svg"]
     assert len(re.findall(r'<svg [^>]*aria-label="[^"]{20,}"', page.source)) == page.tags["svg"]
     assert '<html lang="en">' in page.source
@@ -85,11 +106,11 @@ def test_everyone_can_read_it(gsmflow, run):
     assert re.findall(r"<th(?! scope=)", page.source.replace("<thead", "")) == []
 
 
-def test_the_same_run_gives_the_same_page(gsmflow, run):
-    gsmflow("report", "run")
-    before = (run / "report.html").read_bytes(), contents(run / "report-files")
-    gsmflow("report", "run")
-    assert ((run / "report.html").read_bytes(), contents(run / "report-files")) == before
+def test_the_same_run_gives_the_same_page(shown, tmp_path, monkeypatch):
+    before = (shown.run / "report.html").read_bytes(), contents(shown.run / "report-files")
+    monkeypatch.chdir(shown.run.parent)
+    page = write_report(["run"], tmp_path / "report.html")
+    assert (page.read_bytes(), contents(tmp_path / "report-files")) == before
 
 
 EVIL = ("<script>alert(1)</script>", 'b"&<i>', "$x^{", "a_b", "_{{ 7 * 7 }}", "\x01\x1b[0m")
@@ -116,13 +137,13 @@ def test_names_are_escaped_everywhere(gsmflow, place):
         assert "\x01" not in re.sub(r"<table.*?</table>", "", page.source, flags=re.S)
 
 
-def test_selected_on_test_is_said_loudly(gsmflow, place):
-    assert gsmflow(*TRAIN, "--out", "run", "--protocol", "published").code == 0
+def test_selected_on_test_is_said_loudly(gsmflow, bring, place):
+    bring("run", *TRAIN, "--protocol", "published")
     gsmflow("report", "run")
     page = Page(place / "run" / "report.html")
     assert '<p class="loud"><strong>Selected on test.</strong>' in page.source
     assert f"The best of {read_metrics(place / 'run')['test_reads']} evaluations on the TEST sets" in page.text()
-    assert "H on TEST" in page.texts["text"]
+    assert "H on TEST (%)" in page.texts["text"]
     assert "Selected on pseudo-unseen" not in page.text()
 
 
@@ -134,7 +155,7 @@ def test_without_the_data(gsmflow, run):
     assert page.headings() == SECTIONS + LAST
     for said in (page.text(), result.err):
         assert "Left out for want of the data: the interval of AUSUC, the map of features and the generation sh" in said
-        assert "There is no data set 'TWIN' in data" in said
+        assert str(run.parent / "data") in said
         assert "gsmflow report run --data-root DIR" in said
     assert "no interval without the data" in page.texts["dd"]
     assert gsmflow("report", "run", "--data-root", "moved").err == ""
@@ -146,7 +167,8 @@ def test_without_the_data(gsmflow, run):
 
 def test_other_data_are_not_taken_for_those_of_the_run(gsmflow, run):
     write_xlsa17(run.parent / "data" / "TWIN", make_truth(seed=1))
-    assert "TWIN in data holds other data than those that the run was made on" in gsmflow("report", "run").err
+    there = run.parent / "data"
+    assert f"TWIN in {there} holds other data than " in gsmflow("report", "run").err
     assert not set(OF_DATA) & set(Page(run / "report.html").headings())
 
 
@@ -156,13 +178,12 @@ def test_decisions_that_differ_from_those_of_the_run_are_told(gsmflow, run):
     place = next(i for i, count in enumerate(counts) if count != "0")
     counts[place], counts[place - 1] = str(int(counts[place]) - 1), str(int(counts[place - 1]) + 1)
     (run / "confusion.csv").write_text("\n".join([lines[0], ",".join([name, *counts]), *lines[2:]]) + "\n")
-    samples = read_facts(run, "run").confusion.sum()
+    samples = read_facts(run, "run").samples.sum()
     assert f"1 of {samples} test samples are now decided otherwise than in conf" in gsmflow("report", "run").err
 
 
-def test_a_model_that_generates_nothing(gsmflow, place):
-    train = ("train", "TWIN", "--recipe", "eszsl", "--selection.folds", 1, "--quiet", "--out", "run")
-    assert gsmflow(*train).code == 0
+def test_a_model_that_generates_nothing(gsmflow, bring, place):
+    bring("run", "train", "TWIN", "--recipe", "eszsl", "--selection.folds", 1, "--quiet", "--no-report")
     assert "this model generates no features." in gsmflow("report", "run").err
     page = Page(place / "run" / "report.html")
     assert "There is no map and no generation shifts: this model generates no features." in page.text()
@@ -177,13 +198,24 @@ def test_a_model_that_generates_nonsense(gsmflow, run, monkeypatch):
 
 
 def test_digits_are_shown_as_images(gsmflow, place):
-    train = ("train", "digits", "--recipe", "gaussian", "--selection.folds", 1, "--quiet", "--out", "run")
+    train = (
+        "train",
+        "digits",
+        "--recipe",
+        "gaussian",
+        "--selection.folds",
+        1,
+        "--quiet",
+        "--no-report",
+        "--out",
+        "run",
+    )
     assert gsmflow(*train).code == 0
     assert gsmflow("report", "run").err == ""
     page = Page(place / "run" / "report.html")
     assert "Digits" in page.headings()
     data = digits()
-    predicted = experiment.load_model(place / "run").predict(data.features)
+    predicted = package.load_model(place / "run").predict_ids(data.features)
     tests = np.r_[data.test_seen, data.test_unseen]
     wrong = int((predicted[tests] != data.labels[tests]).sum())
     assert f"decided wrongly ({wrong} of {len(tests)})" in page.texts["text"]
@@ -195,8 +227,8 @@ def test_digits_are_shown_as_images(gsmflow, place):
     assert {"digits-decided.png", "digits-generated.png"} <= contents(place / "run" / "report-files").keys()
 
 
-def test_several_runs_side_by_side(gsmflow, run):
-    assert gsmflow(*TRAIN, "--out", "b", "--seed", 1, "--flow.blocks", 2, "--protocol", "published").code == 0
+def test_several_runs_side_by_side(gsmflow, bring, run):
+    bring("b", *TRAIN, "--seed", 1, "--flow.blocks", 2, "--protocol", "published")
     assert gsmflow("report", "run", "b", "run").out == "report: report.html\n"
     page = Page(run.parent / "report.html")
     assert page.headings() == ["Result", "Side by side", "What differs", "run", "b"]
@@ -217,11 +249,11 @@ def test_several_runs_side_by_side(gsmflow, run):
     assert len(contents(run.parent / "report-files")) == page.tags["svg"]
 
 
-def test_settings_that_had_no_say_do_not_differ(gsmflow, run):
-    recipe = ("--recipe", "gaussian", "--selection.folds", 1, "--training.batch", 9, "--quiet")
-    assert gsmflow("train", "TWIN", *recipe, "--out", "b").code == 0
-    gsmflow("report", "run", "b")
-    keys = Page(run.parent / "report.html").texts["code"]
+def test_settings_that_had_no_say_do_not_differ(bring, run):
+    bring("b", "train", "TWIN", "--recipe", "gaussian", "--selection.folds", 1, "--quiet", "--no-report")
+    config = run.parent / "b" / "config.yaml"
+    assert "batch: 64" in config.read_text() or "batch: 256" in config.read_text()
+    keys = Page(write_report([run, run.parent / "b"])).texts["code"]
     assert "settings.generator" in keys
     assert not [key for key in keys if key.startswith(("settings.flow", "settings.training", "settings.gaussian"))]
 
