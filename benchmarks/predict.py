@@ -1,4 +1,4 @@
-"""What does it cost to ask a model: rows a second and memory for a million rows, and for as many classes as ImageNet-21k.
+"""What does it cost to ask a model: rows a second and memory for a million rows, and for 21,841 classes.
 
 Each is a process of its own; the features lie in a mapped file, so that memory is what asking takes. The peer reads all
 rows at once and holds all scores.

@@ -63,7 +63,11 @@ def main() -> None:
     )
     data = synthetic(**sizes, semantic_dim=16, noise=3.0)
     rounds, settle = (1, 0.1) if asked.tiny else (3, SETTLE_S)
-    rows = [Row("threads that train picks, as the machine is", "one, all cores", "1.1 times the best", measure(data, rounds))]
+    rows = [
+        Row(
+            "threads that train picks, as the machine is", "one, all cores", "1.1 times the best", measure(data, rounds)
+        )
+    ]
     with busy(cores, settle):
         rows.append(Row("the same, every core taken", "one, all cores", "1.1 times the best", measure(data, rounds)))
     finish(rows, asked)

@@ -148,7 +148,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
         """Probability of each class, in the order of ``classes_``. Raises as `predict` does."""
         X = self._checked(X)
-        parts = [scores.softmax(1) for scores in self.model_.calibrated(X)]
+        parts = [scores.softmax(1) for _, scores in self.model_.calibrated(X)]
         return torch.cat(parts).cpu().numpy()
 
     def _checked(self, X: Any) -> Float[np.ndarray, "n d"]:

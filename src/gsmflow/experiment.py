@@ -216,8 +216,8 @@ def evaluate(model: ZeroShotModel, dataset: ZeroShotDataset) -> Metrics:
     lacking = [dataset.class_names[k] for k in tested if dataset.class_names[k] not in known]
     if lacking:
         raise InputError(
-            f"The model does not know {len(lacking)} classes of {dataset.name}: {', '.join(lacking[:5])}; add them with "
-            "add_classes, or give the data set that it was trained on."
+            f"The model does not know {len(lacking)} classes of {dataset.name}: {', '.join(lacking[:5])}; add them "
+            "with add_classes, or give the data set that it was trained on."
         )
     ids = np.array([known.get(name, -1) for name in dataset.class_names])
     for labels, is_seen in ((tests.seen_labels, True), (tests.unseen_labels, False)):

@@ -207,7 +207,7 @@ def check_values(settings: Settings) -> None:
 
 
 def settings_named(arguments: Iterable[str]) -> list[str]:
-    """The dotted keys of the settings that a command line names, as ``--softmax.lr 0.1`` and ``--softmax.no-warm`` do."""
+    """The dotted keys of the settings that a command line names, as ``--softmax.lr`` and ``--softmax.no-warm`` do."""
     known = set(known_keys(Settings))
     named = []
     for argument in arguments:

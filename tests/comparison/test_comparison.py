@@ -2,30 +2,47 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from gsmflow.runs import read_config, read_metrics
-from tests.tiny import Stops
+from gsmflow.runs import RunFolder
+from tests.tiny import Stops, without_times
 
 FIELDS = (
-    *("dataset", "features", "semantics", "generator", "recognizer", "protocol", "seed"),
-    *("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC", "seconds"),
+    *("dataset", "features", "semantics", "generator", "recognizer", "protocol", "selected_on", "seed", "chosen"),
+    *("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC", "seconds", "test_reads"),
 )
 PEERS = ("tiny.yaml", "eszsl", "prototype")
-COMPARE = ("compare", "TWIN", "--generators", *PEERS, "--seeds", 0, 1, "--out", "c", "--jobs", 1, "--device", "cpu")
+COMPARE = ("compare", "TWIN", "--methods", *PEERS, "--seeds", 0, 1, "--out", "c", "--jobs", 1, "--device", "cpu")
 FOLDS = ("--override", "selection.folds=2")
 
 
+@pytest.fixture(scope="module")
+def once():
+    """What the first test that asks for a comparison finds: its folder, and what it printed."""
+    return {}
+
+
 @pytest.fixture
-def compared(gsmflow, place):
-    result = gsmflow(*COMPARE, *FOLDS)
-    assert result.code == 0, result.err
-    return result
+def compared(gsmflow, place, once):
+    """A comparison in the folder ``c``: one, of which each test has a copy."""
+    if once:
+        shutil.copytree(once["folder"], place / "c")
+    else:
+        result = gsmflow(*COMPARE, *FOLDS)
+        assert result.code == 0, result.err
+        once |= {"result": result, "folder": shutil.copytree(place / "c", place.with_name(f"{place.name}-compared"))}
+    return once["result"]
+
+
+def read_metrics(path: Path) -> dict:
+    return RunFolder(path).read_metrics()
 
 
 def cells(folder) -> list[dict]:
@@ -36,11 +53,12 @@ def test_what_is_written(compared, place):
     found = cells(place / "c")
     assert len(found) == 12
     assert all(cell.keys() >= set(FIELDS) for cell in found)
-    kinds = {(cell["generator"], cell["protocol"], cell["seed"]) for cell in found}
+    kinds = {(cell["method"], cell["protocol"], cell["seed"]) for cell in found}
     assert kinds == {(g, p, s) for g in ("tiny", *PEERS[1:]) for p in ("validated", "published") for s in (0, 1)}
     for cell in found:
         metrics = read_metrics(place / "c" / cell["run"])
-        assert all(metrics[name] == cell[name] for name in FIELDS if name != "generator")
+        assert all(metrics[name] == cell[name] for name in FIELDS)
+        assert (cell["run"], cell["asked"]) == (f"cells/{Path(cell['run']).name}", metrics["recognizer"])
         assert cell["selected_on"] == ("test" if cell["protocol"] == "published" else "pseudo-unseen classes")
         assert (cell["test_reads"] == 1) == (cell["protocol"] == "validated")
     page = (place / "c" / "comparison.md").read_text()
@@ -54,7 +72,7 @@ def test_what_is_written(compared, place):
 
 def test_the_table_holds_the_means(compared, place):
     values = [
-        cell["H"] for cell in cells(place / "c") if (cell["generator"], cell["protocol"]) == ("tiny", "validated")
+        cell["H"] for cell in cells(place / "c") if (cell["method"], cell["protocol"]) == ("tiny", "validated")
     ]
     assert f"{sum(values) / 2:.1f}±" in (place / "c" / "comparison.md").read_text()
 
@@ -76,13 +94,17 @@ def test_other_settings_are_refused_and_nothing_is_lost(compared, gsmflow, place
     assert (place / "c" / "comparison.json").read_bytes() == before
 
 
-def test_a_cell_is_the_run_that_train_makes(compared, gsmflow, place):
-    options = ("--recipe", "tiny.yaml", "--selection.folds", 2, "--seed", 1, "--threads", 1)
+def test_a_cell_is_the_run_that_train_makes(gsmflow, place):
+    options = ("--seeds", 1, "--protocols", "validated", "--out", "c", "--jobs", 1, "--device", "cpu")
+    assert gsmflow("compare", "TWIN", "--methods", "tiny.yaml", *options, *FOLDS).code == 0
+    options = ("--recipe", "tiny.yaml", "--selection.folds", 2, "--seed", 1, "--threads", 1, "--no-report")
     assert gsmflow("train", "TWIN", *options, "--device", "cpu", "--out", "run").code == 0
-    alone, cell = read_metrics(place / "run"), read_metrics(place / "c" / "cells" / "tiny-softmax-validated-1")
-    for name in ("seconds", "peak_memory_mb"):
-        del alone[name], cell[name]
-    assert alone == cell
+    alone, cell = RunFolder(place / "run"), RunFolder(place / "c" / "cells" / "tiny-softmax-validated-1")
+    one, other = without_times(alone.read_metrics()), without_times(cell.read_metrics())
+    assert (one.pop("method"), other.pop("method")) == ("tiny.yaml", "tiny")
+    assert one == other
+    assert alone.model_file.read_bytes() == cell.model_file.read_bytes()
+    assert alone.read_config().settings == cell.read_config().settings
 
 
 def test_an_interrupted_comparison_goes_on(compared, gsmflow, place, monkeypatch):
@@ -107,9 +129,9 @@ def test_several_processes_give_the_same_numbers(compared, gsmflow, place):
 
 
 def test_a_signal_stops_all_processes_and_the_comparison_goes_on(gsmflow, place):
-    long = ("--override", "training.epochs=800", "selection.every=99999", "selection.folds=1")
-    options = ("compare", "TWIN", "--generators", "tiny.yaml", "--protocols", "published", "--out", "c", "--jobs", "2")
-    arguments = [sys.executable, "-c", "from gsmflow.cli import main; main()", *options, "--seeds", "0", "1"]
+    long = ("--override", "training.epochs=500", "selection.every=99999", "selection.folds=1")
+    options = ("compare", "TWIN", "--methods", "tiny.yaml", "--protocols", "published", "--out", "c")
+    arguments = [sys.executable, "-c", "from gsmflow.cli import main; main()", *options, "--jobs", "2", "--seeds", "0", "1"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen([*arguments, *long], stderr=subprocess.PIPE, env=environment) as process:
         while len(list(place.glob("c/cells/*/history.jsonl"))) < 2 and process.poll() is None:
@@ -120,7 +142,7 @@ def test_a_signal_stops_all_processes_and_the_comparison_goes_on(gsmflow, place)
     assert b"Traceback" not in errors
     states = sorted(place.glob("c/cells/*/state.safetensors"))
     assert [path.parent.name for path in states] == ["tiny-softmax-published-0", "tiny-softmax-published-1"]
-    assert gsmflow(*options, "--seeds", 0, 1, *long).code == 0
+    assert gsmflow(*options, "--jobs", 1, "--seeds", 0, 1, *long).code == 0
     assert len(cells(place / "c")) == 2
 
 
@@ -128,30 +150,39 @@ def test_a_cell_that_fails_is_told_and_the_others_are_kept(gsmflow, place):
     recipe = (place / "tiny.yaml").read_text()
     (place / "wild.yaml").write_text(recipe.replace("lr: 3.0e-3", "lr: 1.0e+30"))
     options = ("--seeds", 0, "--protocols", "validated", "--out", "c", "--jobs", 1)
-    result = gsmflow("compare", "TWIN", "--generators", "wild.yaml", "prototype", *options)
+    result = gsmflow("compare", "TWIN", "--methods", "wild.yaml", "prototype", *options)
     assert result.code == 2
     assert "gsmflow: wild-softmax-validated-0: Training diverged" in result.err
-    assert [cell["generator"] for cell in cells(place / "c")] == ["prototype"]
+    assert [cell["method"] for cell in cells(place / "c")] == ["prototype"]
 
 
 def test_recognizers_are_those_that_a_generator_supports(gsmflow, place):
     options = ("--seeds", 0, "--protocols", "validated", "--out", "c", "--jobs", 1)
-    generators = ("--generators", "tiny.yaml", "gaussian", "--recognizers", "likelihood", "softmax", "compatibility")
-    result = gsmflow("compare", "TWIN", *generators, *options, "--override", "gaussian.dims=4", "selection.folds=1")
+    methods = ("--methods", "tiny.yaml", "gaussian", "--recognizers", "likelihood", "softmax", "compatibility")
+    result = gsmflow("compare", "TWIN", *methods, *options, "--override", "gaussian.dims=4", "selection.folds=1")
     assert result.code == 0, result.err
-    kinds = [(cell["generator"], cell["recognizer"]) for cell in cells(place / "c")]
+    kinds = [(cell["method"], cell["recognizer"]) for cell in cells(place / "c")]
     assert kinds == [(g, r) for g in ("tiny", "gaussian") for r in ("likelihood", "softmax")]
     assert "gaussian (softmax)" in (place / "c" / "comparison.md").read_text()
 
 
 REFUSED = {
     "no log_prob": (
-        ("--generators", "cvae", "--recognizers", "likelihood"),
+        ("--methods", "cvae", "--recognizers", "likelihood"),
         "The generator 'cvae' has no log_prob, which 'likelihood' needs: choose --recognizer softmax.",
     ),
-    "no such recipe": (("--generators", "vae"), "There is no recipe 'vae': choose one of "),
-    "two of one name": (("--generators", "tiny.yaml", "data/../tiny.yaml"), "Two generators are called 'tiny': rename"),
-    "no generators": (("--generators",), "--generators names none"),
+    "no such recipe": (("--methods", "vae"), "There is no recipe 'vae': choose one of "),
+    "two of one name": (("--methods", "tiny.yaml", "data/../tiny.yaml"), "Two methods are called 'tiny': rename"),
+    "no methods": (("--methods",), "--methods names none"),
+    "old option": (("--generators", "gaussian"), "the option '--generators' is called '--methods' now."),
+    "old option, glued": (("--generators=gaussian",), "the option '--generators' is called '--methods' now."),
+    "old method": (("--methods", "gsmflow-published"), "The method 'gsmflow-published' is called 'gsmflow' now."),
+    "old setting": (("--override", "residual.decay=1"), "'residual.decay' is called 'linear_flow.decay' now."),
+    "no such protocol": (("--protocols", "best"), "There is no protocol 'best'; choose one of validated, published, f"),
+    "a value and a grid of it": (
+        ("--methods", "default", "--override", "scaling=l2", "grid=[scaling=none]"),
+        "scaling is given a value and listed in the grid as well; drop one of the two.",
+    ),
     "no seeds": (("--seeds",), "--seeds names none"),
     "a negative seed": (("--seeds", "-1"), "--seeds must not be negative; found -1."),
     "no jobs": (("--jobs", 0), "--jobs must be at least 1; found 0."),
@@ -165,8 +196,8 @@ REFUSED = {
         "training.epochs: Input should be greater than or equal to 1",
     ),
     "too many folds": (
-        ("--generators", "prototype", "--override", "selection.folds=9", "--jobs", 1, "--seeds", 0),
-        "9 folds of pseudo-unseen classes need as many seen classes, and there are 4: lower --selection.folds to 4 or",
+        ("--methods", "prototype", "--override", "selection.folds=9", "--jobs", 1, "--seeds", 0),
+        "9 folds of pseudo-unseen classes need as many seen classes, and there are 4: lower selection.folds to 4 or",
     ),
 }
 
@@ -198,9 +229,9 @@ def test_ablation_runs_a_recipe_less_each_of_its_parts(gsmflow, place):
     with (place / "tiny.yaml").open("a") as file:
         file.write("without: {prototypes: {flow.prototype: 0}, perturbation: {flow.pi: 0}}\n")
     options = ("--protocols", "validated", "--seeds", 0, "--out", "a", "--jobs", 1, "--device", "cpu")
-    result = gsmflow("compare", "TWIN", "--generators", "tiny.yaml", "--ablate", *options)
+    result = gsmflow("compare", "TWIN", "--methods", "tiny.yaml", "--ablate", *options)
     assert result.code == 0, result.err
-    names = [cell["generator"] for cell in cells(place / "a")]
+    names = [cell["method"] for cell in cells(place / "a")]
     assert names == ["tiny", "tiny-without-prototypes", "tiny-without-perturbation"]
-    config = read_config(place / "a" / cells(place / "a")[1]["run"])
+    config = RunFolder(place / "a" / cells(place / "a")[1]["run"]).read_config()
     assert (config.settings.flow.prototype, config.settings.flow.pi) == (0, 0.02)

@@ -104,12 +104,14 @@ def test_equal_rows_within_trainval_are_no_error():
 
 @pytest.mark.parametrize("counts", [[5], [5, 5]])
 def test_too_few_classes(counts):
-    with pytest.raises(InputError, match=rf"at least 3 seen classes, and there are {len(counts)}: .*, or get more"):
+    with pytest.raises(
+        InputError, match=rf"at least 3 seen classes, and there are {len(counts)}: get more classes, or"
+    ):
         pseudo_unseen(make_training(counts), ratio=0.2, holdout=0.2, seed=0)
 
 
 def test_too_few_samples():
-    with pytest.raises(InputError, match="at least 2 samples, and none of 4 has: get more samples, or use the protocol fixed"):
+    with pytest.raises(InputError, match="at least 2 samples, and none of 4 has: get more samples, or use the"):
         pseudo_unseen(make_training([1] * 5), ratio=0.2, holdout=0.2, seed=0)
 
 

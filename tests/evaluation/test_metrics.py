@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, recall_score
 
 from gsmflow.evaluation import metrics
-from gsmflow.evaluation.metrics import decide, evaluate, harmonic_mean, measure, per_class_accuracy
+from gsmflow.evaluation.metrics import decide, harmonic_mean, measure, measure_recognizer, per_class_accuracy
 
 from .scores import SEEN, UNSEEN, Table, draw_decisions, random_scores
 
@@ -157,7 +157,7 @@ def test_measure_against_scikit_learn(constant):
     assert np.isnan(found.accuracy_T1[SEEN]).all()
 
 
-def test_evaluate_measures_both_test_sets():
+def test_a_recognizer_is_measured_on_both_test_sets():
     scores = random_scores(30, seed=0)
     tests = SimpleNamespace(
         seen_features=np.arange(16)[:, None],
@@ -165,7 +165,7 @@ def test_evaluate_measures_both_test_sets():
         unseen_features=16 + np.arange(14)[:, None],
         unseen_labels=UNSEEN[np.arange(14) % 3],
     )
-    found = evaluate(Table(scores), tests, SEEN, UNSEEN, constant=0.3)
+    found = measure_recognizer(Table(scores), tests, SEEN, UNSEEN, constant=0.3)
     expected = measure(
         draw_decisions(scores[:16], tests.seen_labels), draw_decisions(scores[16:], tests.unseen_labels), 7, 0.3
     )

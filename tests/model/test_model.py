@@ -55,7 +55,13 @@ def test_evaluate_applies_the_constant_and_is_what_training_found(trained):
 
 @pytest.mark.parametrize(
     "given",
-    [X[:4].tolist(), torch.tensor(X[:4]), X[:4].astype(np.float64), torch.tensor(X[:4]).double(), tuple(map(tuple, X[:4]))],
+    [
+        X[:4].tolist(),
+        torch.tensor(X[:4]),
+        X[:4].astype(np.float64),
+        torch.tensor(X[:4]).double(),
+        tuple(map(tuple, X[:4])),
+    ],
     ids=["lists", "tensor", "float64", "double tensor", "tuples"],
 )
 def test_anything_with_numbers_will_do(model, given):

@@ -10,7 +10,9 @@ import yaml
 
 from gsmflow import recipes
 from gsmflow.errors import InputError
-from gsmflow.recipes import ablations, check_settings, load_method, load_recipe, recipe_for, recipe_names
+from gsmflow.overrides import flat
+from gsmflow.recipes import METHODS, ablations, load_method, load_recipe, method_name, recipe_for, recipe_names
+from gsmflow.selection import check_settings
 from gsmflow.settings import Settings, TrainingSettings
 
 FOLDER = Path(recipes.__file__).parent
@@ -49,9 +51,31 @@ def test_integrity(name):
     assert (recipe.source == "published") == (name in PUBLISHED)
     assert {"about", "source", "known"} <= yaml.safe_load(text).keys()
     assert "\n# " in text, "a recipe says where its values come from"
-    assert recipe == load_recipe(str(FOLDER / f"{name}.yaml"))  # a file is read as a name is
-    for section in ("flow", "training", "softmax", "selection"):
-        assert asdict(recipe.settings)[section].keys() >= yaml.safe_load(text).get(section, {}).keys()
+    check_settings(recipe.settings)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_value_of_the_file_is_in_the_settings_and_the_rest_are_defaults(name):
+    """Read by YAML alone: nothing is dropped, put elsewhere, or changed on the way."""
+    content = yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    told = {key: value for key, value in content.items() if key not in ("about", "source", "dataset", "known", "without")}
+    settings, defaults = (flat(asdict(one)) for one in (load_recipe(name).settings, Settings()))
+    assert len(flat(told)) > 3
+    for key, value in settings.items():
+        assert value == flat(told).get(key, defaults[key]), key
+    assert flat(told).keys() <= settings.keys()
+
+
+def test_a_file_is_read_as_a_name_is(tmp_path):
+    text = (FOLDER / "flo.yaml").read_text(encoding="utf-8")
+    named, mine = load_recipe("flo"), load_recipe(write(tmp_path, text))
+    assert dataclasses.replace(mine, name="flo") == named
+    other = load_recipe(write(tmp_path, text.replace("pi: 0.07", "pi: 0.08")))
+    assert (named.settings.flow.pi, other.settings.flow.pi) == (0.07, 0.08)
+
+
+def test_the_settings_themselves_are_the_default_recipe():
+    assert load_recipe("default").settings == Settings()
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -90,9 +114,44 @@ def test_no_result_is_known_that_could_not_be_checked():
 def test_recipe_of_a_data_set(dataset, recipe, published):
     assert (recipe_for(dataset), recipe_for(dataset, published=True)) == (recipe, published)
     assert load_recipe(recipe.upper()).name == recipe
-    assert load_method("gsmflow", dataset).name == recipe
-    assert load_method("gsmflow-published", dataset).name == published
+    assert load_method("default", dataset).name == recipe
+    assert load_method("gsmflow", dataset).name == published
     assert load_method("gaussian", dataset).name == "gaussian"
+
+
+@pytest.mark.parametrize("dataset", ["AWA1", "AWA2", "APY", "CUB", "SUN", "FLO", "digits", "mine"])
+def test_methods_mean_one_generator_on_every_data_set(dataset):
+    assert load_method("default", dataset).settings.generator == "linear-flow"
+    assert load_method("gsmflow", dataset).settings.generator == "gsmflow"
+    assert set(METHODS) == {"default", "gsmflow"}
+
+
+def test_names_of_methods():
+    names = {"gaussian": "gaussian", "a/b.yaml": "b", "default-without-flow": "default-without-flow"}
+    names["a/b.yml-without-flow"] = "b-without-flow"
+    assert {method: method_name(method) for method in names} == names
+
+
+OLD = {
+    "a section": ("residual: {decay: 2}", "the setting 'residual' is called 'linear_flow' now."),
+    "a generator": ("generator: residual-flow", "the generator 'residual-flow' is called 'linear-flow' now."),
+    "a part": (
+        "without: {decay: {residual.decay: 0}}\nseed: 1",
+        "the setting 'residual.decay' is called 'linear_flow.decay' now.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "sentence"), OLD.values(), ids=OLD)
+def test_a_recipe_of_version_0_1_is_told_the_new_name(tmp_path, text, sentence):
+    path = write(tmp_path, text)
+    with pytest.raises(InputError, match=re.escape(sentence) + "$"):
+        load_method(f"{path}-without-decay" if "without" in text else path, "any")
+
+
+def test_a_method_of_version_0_1_is_told_the_new_name():
+    with pytest.raises(InputError, match=r"^The method 'gsmflow-published' is called 'gsmflow' now\.$"):
+        load_method("gsmflow-published", "CUB")
 
 
 def test_a_file_of_ones_own(tmp_path):

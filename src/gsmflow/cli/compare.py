@@ -191,8 +191,8 @@ def print_comparison(comparison: "Comparison") -> None:
 
 def print_reproduction(comparison: "Comparison", recipe: Any) -> None:
     """Ours beside what is known of the recipe."""
-    from ..evaluation.replicates import summarize
     from ..comparison.tables import mean_sd
+    from ..evaluation.replicates import summarize
     from ..selection import PROTOCOLS
 
     records = comparison.finished

@@ -27,7 +27,9 @@ def data(arguments: list[str]) -> None:
         from ..data.catalog import BENCHMARKS, presence
 
         title = f"data root: {data_root}"
-        table = Table("name", "about", "classes seen/unseen", "semantics", "files", "present", title=title)
+        table = Table("name", "about", "classes seen / unseen", "semantics", title=title)
+        table.add_column("files", no_wrap=True)  # their names, here and beside, are there to be copied
+        table.add_column("present", overflow="fold", min_width=8)
         for b in BENCHMARKS:
             files = "\n".join(b.files)
             table.add_row(b.name, b.title, f"{b.seen}/{b.unseen}", b.semantics, files, presence(b, data_root))

@@ -30,7 +30,7 @@ class TrainArguments:
     dataset: Annotated[Positional[str | None], arg(metavar="DATASET")] = None
     """digits, synthetic, a folder, or the name of one under --data-root"""
     recipe: Annotated[str | None, arg(metavar="STR")] = None
-    """default, gsmflow, or name or .yaml file of a recipe; without it 'default', or 'gsmflow' with --protocol published"""
+    """default, gsmflow, or name or .yaml file of a recipe; without it default, or gsmflow with --protocol published"""
     protocol: Annotated[str, arg(metavar="{validated,published,fixed}")] = "validated"
     """validated: choose on pseudo-unseen classes; published: choose on the TEST sets, as the field's code does; fixed:
     choose nothing"""
@@ -101,15 +101,21 @@ def start(name: str, asked: TrainArguments, arguments: list[str]) -> None:
     from ..overrides import override, settings_named
     from ..progress import Display
     from ..recipes import load_method
-    from ..runs import config_here
+    from ..runs import RunFolder, config_here
     from ..selection import check_effect, check_settings, protocol_named
 
     protocol_named(asked.protocol)
+    method = asked.recipe or ("gsmflow" if asked.protocol == "published" else "default")
+    load_method(method, Path(name).name)  # a wrong name is told before data are read
     with Display(quiet=asked.quiet, verbose=asked.verbose) as display:
         dataset = load_and_tell(name, asked.data, display)
-        method = asked.recipe or ("gsmflow" if asked.protocol == "published" else "default")
         recipe = load_method(method, dataset.name)
-        given = cli(TrainArguments, args=arguments, prog="gsmflow train", default=replace(TrainArguments(), settings=recipe.settings))
+        given = cli(
+            TrainArguments,
+            args=arguments,
+            prog="gsmflow train",
+            default=replace(TrainArguments(), settings=recipe.settings),
+        )
         named = settings_named(arguments)
         settings = override(recipe.settings, {key: value_at(given.settings, key) for key in named})
         check_settings(settings)
@@ -123,6 +129,7 @@ def start(name: str, asked: TrainArguments, arguments: list[str]) -> None:
         if asked.protocol == "published":
             display.say("the best evaluation is SELECTED ON TEST, as the published code does")
         folder = asked.out or Path("runs") / f"{dataset.name}-{datetime.now():%Y%m%d-%H%M%S}"
+        RunFolder(folder).make()  # `execute` would go on with a run that is there
         result = go(folder, config, lambda: dataset, display)
     show_result(result, asked)
 
@@ -189,7 +196,9 @@ def print_result(record: dict[str, Any], folder: Path, *, json: bool) -> None:
     names = ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC")
     for name in names:
         table.add_column(name, justify="right")
-    table.add_row(*("-" if record[name] is None or record[name] != record[name] else f"{record[name]:.1f}" for name in names))
+    table.add_row(
+        *("-" if record[name] is None or record[name] != record[name] else f"{record[name]:.1f}" for name in names)
+    )
     Console().print(table)
     print(f"run folder: {folder}")
 
@@ -216,9 +225,9 @@ def evaluate(arguments: list[str]) -> None:
         config, before = there.read_config(), there.read_metrics()
         model = experiment.load_model(folder)
         dataset = data.moved(replace(config.data, fingerprint="")).load()
+        metrics = experiment.evaluate(model, dataset)
         if dataset.fingerprint() != config.data.fingerprint:
             print("gsmflow: these are not the data that the run was made on.", file=sys.stderr)
-        metrics = experiment.evaluate(model, dataset)
         print_result(before | experiment.metrics_record(metrics, model.class_names), folder, json=json)
 
     cli(command, args=arguments, prog="gsmflow evaluate")

@@ -18,7 +18,7 @@ from .processes import in_processes
 
 __all__ = ["Comparison", "Finished", "run_cells", "write_comparison"]
 
-FIGURES = ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC")
+NUMBERS = ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC")
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,10 @@ class Finished:
     def of(cls, cell: Cell, record: Mapping[str, Any]) -> Finished:
         """What ``metrics.json`` says of a cell."""
         same = ("dataset", "features", "semantics", "generator", "recognizer", "selected_on", "chosen", "test_reads")
-        figures = {name: float("nan") if record[name] is None else record[name] for name in (*FIGURES, "seconds")}
+        values: dict[str, Any] = {name: record[name] for name in (*same, "seconds")}
+        values |= {name: float("nan") if record[name] is None else record[name] for name in NUMBERS}
         return cls(
-            **{name: record[name] for name in same},
-            **figures,
+            **values,
             method=cell.method,
             asked=cell.recognizer,
             protocol=cell.protocol,

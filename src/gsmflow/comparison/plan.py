@@ -97,8 +97,8 @@ def plan(
         threads: CPU threads a cell.
 
     Raises:
-        InputError: if there is no such recipe, protocol or setting, a generator supports none of the recognizers, or two
-            methods have the same name.
+        InputError: if there is no such recipe, protocol or setting, a generator supports none of the recognizers, or
+            two methods have the same name.
     """
     recipes: list[tuple[str, Recipe]] = []
     for method in dict.fromkeys(methods):

@@ -208,7 +208,7 @@ class Curve:
 
 
 def seen_unseen_curve(of_seen: Decisions, of_unseen: Decisions) -> Curve:
-    """Sweep the calibration constant over all margins of test_seen and test_unseen samples; empty where one has none."""
+    """Sweep the calibration constant over all margins of test samples; an empty curve where a test set is empty."""
     if not len(of_seen.labels) or not len(of_unseen.labels):
         return Curve(np.empty(0), np.empty(0), np.empty(0))
     margins = np.unique(np.concatenate([of_seen.margin, of_unseen.margin]))
@@ -306,9 +306,7 @@ def measure(of_seen: Decisions, of_unseen: Decisions, num_classes: int, constant
     """All metrics from the decisions on test_seen and test_unseen samples."""
 
     def point(c: float) -> tuple[float, float, float]:
-        u, s = (
-            mean_of_known(per_class_accuracy(d.predict(c), d.labels, num_classes)) for d in (of_unseen, of_seen)
-        )
+        u, s = (mean_of_known(per_class_accuracy(d.predict(c), d.labels, num_classes)) for d in (of_unseen, of_seen))
         return u, s, harmonic_mean(u, s)
 
     labels = np.concatenate([of_seen.labels, of_unseen.labels])

@@ -1,4 +1,4 @@
-"""A trained model as one object: scaling, generator, recognizer, calibration constant, and all that it knows of classes."""
+"""A trained model as one object: scaling, generator, recognizer, calibration, and all that it knows of classes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from ..data import TrainingSet
 from ..errors import InputError
-from ..generators import Classes, Sampler, adopt, build_generator
-from ..recognizers import build_recognizer
+from ..generators import Classes, Extensible, Sampler, adopt, build_generator
+from ..recognizers import Recognizer, build_recognizer
 from ..scaling import Scaling
 from ..seeds import generator as seeded
 from ..settings import Settings
 from ..streams import CHUNK
 from .about import About, read_model, write_model
-from .inputs import as_rows, checked_chunks
+from .inputs import as_ids, as_rows, as_semantics, checked_chunks
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -60,6 +60,8 @@ class ZeroShotModel(nn.Module):
         ['class 1', 'class 1']
     """
 
+    scaling: Scaling
+    recognizer: Recognizer
     semantics: Tensor
     seen: Tensor
     unseen: Tensor
@@ -68,7 +70,7 @@ class ZeroShotModel(nn.Module):
         self,
         scaling: Scaling,
         generator: nn.Module,
-        recognizer: nn.Module,
+        recognizer: Recognizer,
         classes: Classes,
         about: About,
     ):
@@ -84,7 +86,7 @@ class ZeroShotModel(nn.Module):
         training: TrainingSet,
         scaling: Scaling,
         generator: nn.Module,
-        recognizer: nn.Module,
+        recognizer: Recognizer,
         about: About,
     ) -> ZeroShotModel:
         """A model of what was fitted to a training set."""
@@ -211,7 +213,9 @@ class ZeroShotModel(nn.Module):
             InputError: if they are not finite numbers, or of another dimension than the model was trained on.
         """
         rows = as_rows(features, self.dim)
-        ids = np.empty(len(rows), np.int64)  # made at once: small pieces would keep the large ones' memory from being freed
+        ids = np.empty(
+            len(rows), np.int64
+        )  # made at once: small pieces would keep the large ones' memory from being freed
         for place, scores in self.calibrated(rows):
             ids[place] = scores.argmax(1).cpu().numpy()
         return ids
@@ -269,7 +273,7 @@ class ZeroShotModel(nn.Module):
         return self.scaling.inverse(self.generator.sample(ids, rng=rng)).cpu().numpy()
 
     def explain(self, features: Float[np.ndarray, "n d"], *, most: int = 5) -> list[Explanation]:
-        """Why each feature vector is taken for its class: the nearest classes, and which semantics speak for and against.
+        """Why each feature vector is taken for its class: the nearest classes, and what speaks for and against.
 
         See `gsmflow.model.Explanation`.
         """
@@ -283,20 +287,7 @@ class ZeroShotModel(nn.Module):
         Raises:
             InputError: if there is no such class.
         """
-        asked = np.atleast_1d(np.asarray(classes, dtype=object if len(np.shape(classes)) else None)).ravel()
-        known = {name: k for k, name in enumerate(self.class_names)}
-        found = []
-        for one in asked.tolist():
-            if isinstance(one, str) and one in known:
-                found.append(known[one])
-            elif isinstance(one, int | np.integer) and not isinstance(one, bool) and 0 <= one < len(known):
-                found.append(int(one))
-            else:
-                raise InputError(
-                    f"There is no class {one!r} in this model: give names, such as {self.class_names[0]!r}, or ids from "
-                    f"0 to {len(known) - 1}."
-                )
-        return np.array(found, np.int64)
+        return as_ids(classes, self.class_names)
 
     def add_classes(self, classes: Mapping[str, Sequence[float] | Float[np.ndarray, " s"]]) -> None:
         """Let the model know classes that it was not trained with, without training it again.
@@ -321,34 +312,28 @@ class ZeroShotModel(nn.Module):
             if not isinstance(name, str) or not name.strip():
                 raise InputError(f"A class needs a name that is a text; found {name!r}.")
             if name in self.class_names:
-                raise InputError(f"The model knows a class {name!r} already: choose another name, or remove that first.")
-        rows = np.concatenate([self.checked_semantics(name, vector) for name, vector in classes.items()])
+                raise InputError(
+                    f"The model knows a class {name!r} already: choose another name, or remove that first."
+                )
+        rows = np.stack([as_semantics(name, vector, self.semantic_dim) for name, vector in classes.items()])
         added = torch.as_tensor(rows, device=self.device)
+        generator = self.extensible()
         self.recognizer.extend(len(added))
-        self.generator.extend(added)
+        generator.extend(added)
         count = len(self.semantics)
         self.semantics = torch.cat([self.semantics, added])
         self.unseen = torch.cat([self.unseen, torch.arange(count, len(self.semantics), device=self.device)])
         self.about = replace(self.about, class_names=(*self.class_names, *classes))
 
-    def checked_semantics(self, name: str, vector: Any) -> Float[np.ndarray, "1 s"]:
-        """One row of semantics.
+    def extensible(self) -> Extensible:
+        """The generator, if classes can come and go.
 
         Raises:
-            InputError: if it is no row of S finite numbers, or the same number throughout.
+            InputError: if they cannot.
         """
-        try:
-            row = np.asarray(vector, dtype=np.float32)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"The semantics of {name!r} must be {self.semantic_dim} numbers: {error}.") from error
-        if row.shape != (self.semantic_dim,) or not np.isfinite(row).all():
-            raise InputError(
-                f"The semantics of {name!r} must be {self.semantic_dim} finite numbers, as those of the other classes "
-                f"are; found shape {row.shape}{'' if np.isfinite(row).all() else ' with NaN or infinite values'}."
-            )
-        if self.semantic_dim > 1 and row.min() == row.max():
-            raise InputError(f"The semantics of {name!r} are {row[0]:g} in every entry: give it a description.")
-        return row[None]
+        if not isinstance(self.generator, Extensible):
+            raise InputError(f"The generator {self.settings.generator!r} knows the classes of its training alone.")
+        return self.generator
 
     def remove_classes(self, classes: Sequence[str]) -> None:
         """Let the model forget classes, seen or unseen; ids are counted anew.
@@ -361,8 +346,9 @@ class ZeroShotModel(nn.Module):
         if not len(kept):
             raise InputError("A model needs at least one class: these are all that it has.")
         keep = torch.as_tensor(kept, device=self.device)
+        generator = self.extensible()
         self.recognizer.keep(keep, self.unseen)
-        self.generator.keep(keep)
+        generator.keep(keep)
         self.semantics = self.semantics[keep]
         self.seen, self.unseen = (torch.isin(keep, ids).nonzero()[:, 0] for ids in (self.seen, self.unseen))
         self.about = replace(self.about, class_names=tuple(self.class_names[k] for k in kept))

@@ -27,7 +27,7 @@ class Direct(Recognizer):
         score: from ``(n, v)`` views of features and ``(k,)`` class ids to ``(n, k)`` scores: a method of the generator,
             which is used and not owned: its parameters are not this module's.
         view: from ``(n, D)`` scaled features to what ``score`` takes; by default the features themselves.
-        is_linear: whether the score takes double precision, in which scores do not depend on how many classes there are.
+        is_linear: whether the score takes double precision, in which it does not depend on how many classes there are.
     """
 
     every: Tensor

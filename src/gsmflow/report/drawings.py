@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from ..drawing import COLOURS, STYLES, draw_curve, draw_plane
 from .facts import Facts, matrix_order
 from .learning import Judging, Losses
-from .picture import LEGEND_LETTERS, Picture, drawing, legend, printable, shortened
+from .picture import Picture, drawing, fitted, legend, printable, shortened
 
 if TYPE_CHECKING:
     from jaxtyping import Int
@@ -122,7 +122,7 @@ def draw_curves(runs: Sequence[Facts], name: str = "curve", places: Sequence[int
             m = run.metrics
             label = f"AUSUC {m['AUSUC']:.1f}"
             if places:
-                label = f"{shortened(run.name, LEGEND_LETTERS - 18)} ({place + 1}): {label}"
+                label = fitted(run.name, f" ({place + 1}): {label}")
             at, raw = (m["U"], m["S"]), (m["U_raw"], m["S_raw"])
             lines[label] = draw_curve(axes, run.curve, at, raw=raw, place=place)
         if len(runs) == 1:

@@ -14,13 +14,16 @@ from xml.etree import ElementTree
 import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from matplotlib.textpath import TextPath
 
-__all__ = ["Picture", "drawing", "legend", "printable", "shortened", "to_png", "to_svg"]
+__all__ = ["Picture", "drawing", "fitted", "legend", "printable", "shortened", "to_png", "to_svg"]
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 DPI = 150
 POINTS = 72
 LEGEND_LETTERS = 56
+LEGEND_SIZE, LEGEND_POINTS = 9, 290
+"""Size of the letters of a legend, and how wide a label may be, in points."""
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "gsmflow",
@@ -71,12 +74,22 @@ def shortened(text: str, letters: int = 26) -> str:
     return text if len(text) <= letters else text[: letters - 1] + "…"
 
 
+def fitted(text: str, after: str = "") -> str:
+    """A text short enough for a legend, with another after it that is kept whole."""
+    text = shortened(text, LEGEND_LETTERS - len(after))
+    while len(text) > 2 and TextPath((0, 0), text + after, size=LEGEND_SIZE).get_extents().width > LEGEND_POINTS:
+        text = f"{text[:-2]}…"
+    return text + after
+
+
 def legend(figure: Figure, lines: Mapping[str, Artist]) -> None:
     """Write what each line is below the picture, in as many columns as fit; the picture grows by what that takes."""
-    labels = [shortened(label, LEGEND_LETTERS) for label in lines]
+    labels = [fitted(label) for label in lines]
     columns = min(4, max(1, LEGEND_LETTERS // (max(map(len, labels)) + 6)))
     figure.set_figheight(figure.get_figheight() + 0.19 * (math.ceil(len(labels) / columns) - 1))
-    figure.legend(list(lines.values()), labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
+    figure.legend(
+        list(lines.values()), labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=LEGEND_SIZE
+    )
 
 
 def to_png(picture: Picture) -> bytes:

@@ -155,7 +155,7 @@ class RunFolder:
             lines = self.history_file.read_text(encoding="utf-8").splitlines()[:most]
             return [read_event(line) for line in lines]
         except (OSError, ValueError, TypeError, RecursionError) as error:
-            reason = " ".join(str(error).split())[:200]
+            reason = " ".join(str(error).partition("For further information")[0].split())[:200]
             raise InputError(f"{self.history_file} is missing or damaged ({reason}); start a new run.") from error
 
     def write_metrics(self, record: Mapping[str, Any]) -> None:
@@ -212,7 +212,7 @@ class RunFolder:
             confusions = np.array(found, np.int64).reshape(-1, 3)
             if (confusions[:, 2] < 0).any():
                 raise ValueError("it holds negative counts")
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, IndexError, csv.Error) as error:
             raise damaged(self.confusion_file, error) from error
         return confusions
 
@@ -230,9 +230,12 @@ class RunFolder:
         try:
             with self.curve_file.open(encoding="utf-8", newline="") as file:
                 rows = [[float(row[name]) for name in CURVE] for row in csv.DictReader(file)]
-        except (OSError, ValueError, TypeError, KeyError) as error:
+            points = np.array(rows, float).reshape(-1, 3)
+            if not np.isfinite(points).all():
+                raise ValueError("it holds what is no finite number")
+        except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
             raise damaged(self.curve_file, error) from error
-        return Curve(*np.array(rows, float).reshape(-1, 3).T)
+        return Curve(*points.T)
 
     def write_state(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
         """Write ``state.safetensors``."""

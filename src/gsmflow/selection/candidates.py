@@ -23,7 +23,7 @@ classes, or one of the final training, judged on the test sets."""
 CURVE_POINTS = 64
 """Points of the seen-unseen curve that are kept of each candidate."""
 DECIMALS = 6
-FIGURES = ("T1", "U", "S", "H", "AUSUC")
+NUMBERS = ("T1", "U", "S", "H", "AUSUC")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class Judged:
 
     @classmethod
     def of(cls, metrics: Metrics, *, keep_curve: bool, **what: Any) -> Judged:
-        """A candidate with its figures, rounded as files hold them.
+        """A candidate with its numbers, rounded as files hold them.
 
         Args:
             metrics: what it reached.
@@ -66,7 +66,7 @@ class Judged:
             what: all other attributes.
         """
         curve = metrics.curve.thin(CURVE_POINTS).rounded() if keep_curve else None
-        return cls(**{name: round(getattr(metrics, name), DECIMALS) for name in FIGURES}, curve=curve, **what)
+        return cls(**{name: round(getattr(metrics, name), DECIMALS) for name in NUMBERS}, curve=curve, **what)
 
     @property
     def best_h(self) -> float:
@@ -95,8 +95,8 @@ class Judged:
         unknown = content.keys() - {entry.name for entry in fields(cls)} | content.keys() & {"curve"}
         if unknown:
             raise ValueError(f"unknown are {', '.join(sorted(unknown))}")
-        if not all(isinstance(content.get(name), int | float) for name in (*FIGURES, "candidate")):
-            raise ValueError(f"{', '.join(FIGURES)} and candidate must be numbers")
+        if not all(isinstance(content.get(name), int | float) for name in (*NUMBERS, "candidate")):
+            raise ValueError(f"{', '.join(NUMBERS)} and candidate must be numbers")
         try:
             return cls(**content)
         except TypeError as error:
@@ -120,7 +120,7 @@ def with_curves(judged: Sequence[Judged], table: Tensor) -> list[Judged]:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The candidate that won, and the figure that it won by.
+    """The candidate that won, and the number that it won by.
 
     Attributes:
         choice: what it is.

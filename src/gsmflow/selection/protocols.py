@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import product
 
 import torch
 
-from ..data import ZeroShotDataset, pseudo_unseen
+from ..data import ZeroShotDataset
 from ..errors import InputError
 from ..evaluation.metrics import Metrics, measure_recognizer
 from ..generators import ClosedForm, generator_kind
@@ -26,14 +25,11 @@ from ..overrides import assign, grid_points
 from ..recognizers import recognizers_for
 from ..runs import RankedEvent, Run
 from ..settings import Settings
-from ..training import steps_per_epoch
 from .candidates import Choice, Chosen, Judged, Stage, choose, rank
 from .fit import Fit, Problem
+from .folds import Folds, judged_steps
 
 __all__ = ["PROTOCOLS", "Outcome", "Protocol", "fixed", "protocol_named", "published", "validated"]
-
-EVALUATIONS = 8
-"""Evaluations spread over training where the settings do not say when to evaluate."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +39,7 @@ class Outcome:
     Attributes:
         model: the final model, with the calibration constant that was chosen.
         metrics: its result on the test sets.
-        chosen: what was chosen, and the figure that it was chosen by.
+        chosen: what was chosen, and the number that it was chosen by.
         test_reads: how often test labels were read.
     """
 
@@ -72,36 +68,6 @@ class Protocol:
     choose: Callable[[ZeroShotDataset, Settings, Run, torch.device], Outcome]
 
 
-class Folds:
-    """The splits of trainval into pseudo-seen and pseudo-unseen classes, each cut and uploaded once.
-
-    Args:
-        whole: the whole of trainval.
-        settings: seed and ``selection``.
-
-    Raises:
-        InputError: if there are more folds than seen classes, or they cannot be cut.
-    """
-
-    def __init__(self, whole: Problem, settings: Settings):
-        training, selection = whole.training, settings.selection
-        if selection.folds > len(training.seen):
-            raise InputError(
-                f"{selection.folds} folds of pseudo-unseen classes need as many seen classes, and there are "
-                f"{len(training.seen)}: lower selection.folds to {len(training.seen)} or less."
-            )
-        share = len(training.unseen) / (len(training.seen) + len(training.unseen))
-        ratio = share if selection.ratio is None else selection.ratio
-        self.samples, self.count = len(training.labels), selection.folds
-
-        @cache
-        def cut(fold: int) -> Problem:
-            pseudo = pseudo_unseen(training, ratio=ratio, holdout=selection.holdout, seed=settings.seed, fold=fold)
-            return Problem.of(pseudo.training(), pseudo.tests(), whole.labels.device)
-
-        self.cut = cut
-
-
 def validated(dataset: ZeroShotDataset, settings: Settings, run: Run, device: torch.device) -> Outcome:
     """Choose on pseudo-unseen classes, train on all of trainval with the choices made, read the tests once."""
     whole = Problem.of(dataset.training(), dataset.tests(), device)
@@ -126,9 +92,7 @@ def finished(whole: Problem, settings: Settings, chosen: Chosen, run: Run, *, te
 def tested(model: ZeroShotModel, problem: Problem) -> Metrics:
     """The result of a final model at its constant."""
     t = problem.training
-    return measure_recognizer(
-        model, problem.tests, t.seen, t.unseen, constant=model.constant, to_tensor=model.tensor
-    )
+    return measure_recognizer(model, problem.tests, t.seen, t.unseen, constant=model.constant, to_tensor=model.tensor)
 
 
 def settled(settings: Settings, chosen: Chosen) -> Settings:
@@ -218,21 +182,6 @@ def judge_fold(fit: Fit, samples: int, tried: Mapping[str, str], stage: Stage, f
         return found
 
     return fit.judge_candidates(run, judged_steps(settings, samples, len(fit.x)), judge)
-
-
-def judged_steps(settings: Settings, samples: int, fit_samples: int) -> list[int]:
-    """The steps at which a candidate is judged, in a fit that may have fewer samples than the whole of trainval.
-
-    ``selection.every`` and ``after`` count iterations on all of trainval, ``evaluations`` spreads them over training; a
-    fold has fewer in an epoch, and is judged after the same share of training. The last step is always judged.
-    """
-    whole = steps_per_epoch(samples, settings.training.batch)
-    part = steps_per_epoch(fit_samples, settings.training.batch)
-    selection, last = settings.selection, whole * settings.training.epochs
-    every = selection.every or last / (selection.evaluations or EVALUATIONS)
-    points = [round(place * every) for place in range(int(last / every) + 1)]
-    points = [step for step in points if step > selection.after]
-    return sorted({round(step * part / whole) for step in points} | {part * settings.training.epochs})
 
 
 def published(dataset: ZeroShotDataset, settings: Settings, run: Run, device: torch.device) -> Outcome:

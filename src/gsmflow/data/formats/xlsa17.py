@@ -67,7 +67,7 @@ def read(
             f"{splits_path}: att of shape {table.T.shape} holds {len(table)} classes, a column each, but "
             f"allclasses_names {len(class_names)}."
         )
-    trainval, test_seen, test_unseen = (indices(content.get(key, ()), key, splits_path) for key in LOCS)
+    trainval, test_seen, test_unseen = (indices(content.get(key, np.zeros(0)), key, splits_path) for key in LOCS)
     place = os.path.abspath(folder)
     return ZeroShotDataset(
         name or os.path.basename(place),
