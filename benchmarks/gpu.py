@@ -21,7 +21,7 @@ from gsmflow.data import synthetic
 from gsmflow.recipes import load_recipe
 from gsmflow.seeds import generator
 from gsmflow.settings import TrainingSettings
-from gsmflow.training import build_optimizer, train
+from gsmflow.training import build_optimizer, minimize
 
 
 def our_steps(x: torch.Tensor, labels: torch.Tensor, steps: int) -> Iterator[object]:
@@ -29,7 +29,7 @@ def our_steps(x: torch.Tensor, labels: torch.Tensor, steps: int) -> Iterator[obj
     model, _, _ = problem(tiny=False)
     model.to(x.device)
     settings = TrainingSettings(lr=LR, weight_decay=WEIGHT_DECAY, precision="auto")
-    return train(model, x, labels, settings, optimizer=build_optimizer(model, settings), steps=steps, seed=0)
+    return minimize(model, x, labels, settings, optimizer=build_optimizer(model, settings), steps=steps, seed=0)
 
 
 def milliseconds(steps: Iterator[object], count: int) -> float:

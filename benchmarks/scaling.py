@@ -61,8 +61,8 @@ def measure(folder: Path) -> dict[str, float]:
     from gsmflow.data import load_folder
     from gsmflow.settings import GaussianSettings, SelectionSettings, Settings
 
-    only = GaussianSettings(kernels=("rbf",), ridges=(0.1,), shrinks=(0.1,), widens=(0.5,))
-    settings = Settings("gaussian", "likelihood", "none", gaussian=only, selection=SelectionSettings(folds=1))
+    only = GaussianSettings(semantics=("l2",), kernels=("rbf",), ridges=(0.1,), shrinks=(0.1,), widens=(0.5,))
+    settings = Settings("gaussian", "likelihood", gaussian=only, selection=SelectionSettings(folds=1), grid=())
     peak, over = 0.0, threading.Event()
 
     def watch() -> None:
@@ -73,11 +73,11 @@ def measure(folder: Path) -> dict[str, float]:
     thread = threading.Thread(target=watch)
     thread.start()
     start = time.perf_counter()
-    _, metrics = gsmflow.train(load_folder(folder), settings, device="cpu")
+    metrics = gsmflow.train(load_folder(folder), settings, device="cpu").metrics
     seconds = time.perf_counter() - start
     over.set()
     thread.join()
-    return {"seconds": seconds, "mb": peak, "H": metrics["H"]}
+    return {"seconds": seconds, "mb": peak, "H": metrics.H}
 
 
 def run(size: tuple[int, int, int]) -> dict[str, float]:

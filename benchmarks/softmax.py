@@ -22,7 +22,7 @@ from torch import nn
 
 from benchmarks.harness import THREADS, Row, arguments, finish, in_own_process, peak_mb
 from gsmflow.data import synthetic
-from gsmflow.evaluation.metrics import evaluate
+from gsmflow.evaluation.metrics import measure_recognizer
 from gsmflow.generators import Classes, Gaussian
 from gsmflow.recognizers import fit_softmax
 from gsmflow.recognizers.softmax import Softmax, Synthesized
@@ -44,14 +44,14 @@ class Problem:
         training = self.data.training()
         self.x, self.labels = torch.tensor(training.features), torch.tensor(training.labels)
         self.classes = Classes.of(training)
-        only = GaussianSettings(dims=8 if tiny else 256, kernels=("rbf",), ridges=(0.1,), shrinks=(0.1,), widens=(0.5,))
+        only = GaussianSettings(8 if tiny else 256, ("l2",), ("rbf",), (0.1,), (0.1,), (0.5,))
         self.generator = Gaussian(training.dim, self.classes, only)
         self.generator.fit(self.x, self.labels)
         self.tiny = {"samples": 50, "batch": 100} if tiny else {}
 
     def measure(self, recognizer) -> str:
         """H and T1 on test samples, without a calibration constant."""
-        found = evaluate(recognizer, self.data.tests(), self.data.seen, self.data.unseen)
+        found = measure_recognizer(recognizer, self.data.tests(), self.data.seen, self.data.unseen)
         return f"H {found.H_raw:.1f} (U {found.U_raw:.1f}, S {found.S_raw:.1f}), T1 {found.T1:.1f}"
 
 
@@ -92,7 +92,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--memory", action="store_true", help="fit ours and print the peak memory above the data")
     asked = parser.parse_args()
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(1 if asked.tiny else THREADS)
     problem = Problem(asked.tiny)
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew: what made the data is gone
     before = peak_mb()

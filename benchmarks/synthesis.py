@@ -15,7 +15,7 @@ from gsmflow.seeds import generator
 
 def main() -> None:
     asked = arguments(__doc__).parse_args()
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(1 if asked.tiny else THREADS)
     ours, _, _ = problem(asked.tiny)
     published = Published(ours, 1e-3, 0.0)
     classes = torch.arange(50).repeat(2 if asked.tiny else 400)

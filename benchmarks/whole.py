@@ -47,7 +47,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--data-root", type=Path, help="folder that holds CUB with vgg_fc7.mat")
     asked = parser.parse_args()
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(1 if asked.tiny else THREADS)
     real = asked.data_root and (asked.data_root / "CUB" / "vgg_fc7.mat").exists() and not asked.tiny
     if real:
         data = load("CUB", root=asked.data_root, features="vgg_fc7", semantics="sent")

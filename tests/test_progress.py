@@ -10,7 +10,7 @@ from rich.console import Console
 from gsmflow import progress
 from gsmflow.progress import Display
 
-LONG = "fold 1 of 3, training.lr 0.0003, residual.hidden 512, gaussian.kernels ['linear', 'rbf'], softmax.epochs 30"
+LONG = "fold 1 of 3, training.lr 0.0003, flow.hidden 512, gaussian.kernels ['linear', 'rbf'], softmax.epochs 30"
 TERMS = {f"term{i}": i / 7 for i in range(12)}
 
 

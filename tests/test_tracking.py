@@ -12,10 +12,10 @@ from rich.console import Console
 from gsmflow import experiment
 from gsmflow.errors import InputError
 from gsmflow.progress import Display
-from gsmflow.runs import DataSource, Interrupted, Run, RunConfig, config_here, read_config
+from gsmflow.runs import Interrupted, Run, RunFolder
 from gsmflow.tracking import Tracker, hyper_parameters
-from tests.test_runs import assert_same_run
-from tests.tiny import GAUSSIAN, PROTOCOLS, TINY, Stops, go_on, problem, start
+from tests.runs.test_run import assert_same_run, history
+from tests.tiny import GAUSSIAN, PROTOCOLS, TINY, Stops, asked, go_on, problem, start
 
 every_protocol = pytest.mark.parametrize("protocol", PROTOCOLS)
 
@@ -39,22 +39,18 @@ class Recorder(Tracker):
         self.told.append(("finish", metrics))
 
 
-def config(protocol: str = "validated", track: str | None = None) -> RunConfig:
-    source = DataSource("synthetic", fingerprint=problem().fingerprint())
-    return config_here(source, protocol, "tiny", TINY, "cpu", 1, track)
-
-
 def follow(folder: Path, protocol: str = "validated", track: str | None = None, tracker: Tracker | None = None) -> str:
     """Train as `start` does, followed by a tracker; return what the display said."""
     said = io.StringIO()
     display = Display(console=Console(file=said, width=200))
-    run = Run.create(folder, config(protocol, track), display, tracker)
-    experiment.train(problem(), TINY, protocol=protocol, device="cpu", run=run)
+    config = asked(TINY, protocol, track)
+    experiment.carry_out(config, problem(), Run.create(folder, config, display, tracker))
     return said.getvalue()
 
 
-def history(folder: Path) -> list[dict]:
-    return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+def told(folder: Path) -> list[dict]:
+    """The events that a tracker is told of: all but the rankings."""
+    return [event for event in history(folder) if event["event"] != "ranked"]
 
 
 @every_protocol
@@ -66,14 +62,14 @@ def test_a_tracker_is_told_what_the_history_says(tmp_path, protocol):
     assert (content["protocol"], content["settings"]["flow"]["hidden"]) == (protocol, 16)
     assert picture == ("picture", "seen-unseen curve", "U (%), unseen classes")
     assert metrics["H"] == json.loads((tmp_path / "run" / "metrics.json").read_text())["H"]
-    events = history(tmp_path / "run")
-    assert [told[1:3] for told in scalars] == [(event["phase"], event["step"]) for event in events]
+    events = told(tmp_path / "run")
+    assert [one[1:3] for one in scalars] == [(event["phase"], event["step"]) for event in events]
     for (*_, values), event in zip(scalars, events, strict=True):
         if event["event"] == "train":
-            assert values == {f"loss/{name}": event[name] for name in ("nll", "prototype")}
+            assert values == {f"loss/{name}": event["losses"][name] for name in ("nll", "prototype")}
     where = "validation" if protocol == "validated" else "test"
     for phase in {event["phase"] for event in events if event["event"] == "judged"}:
-        judged = [values for _, told, _, values in scalars if told == phase and f"{where}/H" in values]
+        judged = [values for _, of, _, values in scalars if of == phase and f"{where}/H" in values]
         reached = [values[f"{where}/H"] for values in judged]
         assert [values[f"{where}/best_H"] for values in judged] == [max(reached[: i + 1]) for i in range(len(reached))]
 
@@ -97,7 +93,7 @@ def test_a_run_of_an_older_config_is_not_tracked(tmp_path):
     start(tmp_path / "run")
     path = tmp_path / "run" / "config.yaml"
     path.write_text("".join(line for line in path.read_text().splitlines(True) if not line.startswith("track:")))
-    assert read_config(tmp_path / "run").track is None
+    assert RunFolder(tmp_path / "run").read_config().track is None
 
 
 def test_a_missing_tensorboard_names_the_pip_line(tmp_path, monkeypatch):
@@ -121,7 +117,7 @@ def read_back(folder: Path):
 
 
 def assert_shows_the_history(folder: Path) -> None:
-    events = history(folder)
+    events = told(folder)
     phases = {path.name for path in (folder / "tensorboard").iterdir() if path.is_dir()}
     assert phases == {event["phase"] for event in events}
     for phase in phases:
@@ -131,7 +127,7 @@ def assert_shows_the_history(folder: Path) -> None:
             name = tag.removeprefix("loss/")
             shown = [(point.step, point.value) for point in found.Scalars(tag)]
             if tag.startswith("loss/"):
-                logged = [(event["step"], event[name]) for event in here if event["event"] == "train"]
+                logged = [(event["step"], event["losses"][name]) for event in here if event["event"] == "train"]
                 assert shown == [(step, pytest.approx(value)) for step, value in logged]
             else:
                 assert [step for step, _ in shown] == [e["step"] for e in here if e["event"] == "judged"]
@@ -172,7 +168,7 @@ def test_a_resumed_run_goes_on_in_its_event_files(tensorboard, tmp_path, monkeyp
         Stops(patch, stops.count // 2)
         if killed:
             patch.setattr(Run, "state_is_due", lambda run: len(run.history) == 2)
-            patch.setattr("gsmflow.fitting.Interrupted", KeyboardInterrupt)
+            patch.setattr("gsmflow.selection.fit.Interrupted", KeyboardInterrupt)
         with pytest.raises(Interrupted):
             follow(tmp_path / "run", protocol, "tensorboard")
     time.sleep(1.1)  # event files are ordered by the second
@@ -182,12 +178,12 @@ def test_a_resumed_run_goes_on_in_its_event_files(tensorboard, tmp_path, monkeyp
 
 
 def test_a_tracked_run_that_learnt_nothing_leaves_nothing(tensorboard, tmp_path):
-    run = Run.create(tmp_path / "run", config(track="tensorboard"), Display(quiet=True))
-    run.discard_if_empty()
+    Run.create(tmp_path / "run", asked(track="tensorboard"), Display(quiet=True))
+    RunFolder(tmp_path / "run").discard_if_empty()
     assert not (tmp_path / "run").exists()
 
 
 def test_closed_forms_are_tracked(tensorboard, tmp_path):
-    run = Run.create(tmp_path / "run", config(track="tensorboard"), Display(quiet=True))
-    experiment.train(problem(), GAUSSIAN, device="cpu", run=run)
+    config = asked(GAUSSIAN, track="tensorboard")
+    experiment.carry_out(config, problem(), Run.create(tmp_path / "run", config, Display(quiet=True)))
     assert_shows_the_history(tmp_path / "run")

@@ -81,10 +81,10 @@ class Result:
 
     def __repr__(self) -> str:
         r = self.record
-        figures = ", ".join(f"{name} {value:.1f}" for name, value in self.metrics.headline().items())
+        numbers = ", ".join(f"{name} {value:.1f}" for name, value in self.metrics.headline().items())
         return (
             f"Result({r['method']} on {r['dataset']} ({r['features']}, {r['semantics']}), selected on "
-            f"{r['selected_on']}, seed {r['seed']}: {figures}; {r['seconds']:.0f} s)"
+            f"{r['selected_on']}, seed {r['seed']}: {numbers}; {r['seconds']:.0f} s)"
         )
 
 

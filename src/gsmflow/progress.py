@@ -19,11 +19,11 @@ MENTION_EVERY_S = 5.0
 
 
 class Live(Progress):
-    """A bar with the time left, and a line of figures under it; neither wraps, at any width of the terminal."""
+    """A bar with the time left, and a line of numbers under it; neither wraps, at any width of the terminal."""
 
     def __init__(self, console: Console):
         self.current: TaskID | None = None
-        self.figures = ""
+        self.numbers = ""
         super().__init__(
             TextColumn(
                 "{task.description}", markup=False, table_column=Column(ratio=2, no_wrap=True, overflow="ellipsis")
@@ -41,11 +41,11 @@ class Live(Progress):
     def get_renderables(self) -> Iterable[RenderableType]:
         """The current task alone: those that it is part of wait unseen."""
         yield self.make_tasks_table([task for task in self.tasks if task.id == self.current])
-        yield Text(self.figures, no_wrap=True, overflow="ellipsis")
+        yield Text(self.numbers, no_wrap=True, overflow="ellipsis")
 
 
 class Display:
-    """One task at a time, with figures and the best H so far beside it.
+    """One task at a time, with numbers and the best H so far beside it.
 
     While it is entered, warnings of Python and its libraries come as one line each; in full when verbose.
 
@@ -60,7 +60,7 @@ class Display:
         self.verbose = verbose
         self.live = Live(self.console) if self.console.is_interactive and not quiet else None
         self.tasks: dict[str, TaskID] = {}
-        self.figures: Mapping[str, float] = {}
+        self.numbers: Mapping[str, float] = {}
         self.title, self.total, self.last_line, self.last_mention = "", 0, 0.0, 0.0
         self.best: tuple[str, float, str] | None = None
         self.show_warning = warnings.showwarning
@@ -86,24 +86,24 @@ class Display:
         stale = [task for t, task in self.tasks.items() if t not in kept]
         self.tasks = kept if title in kept else {**kept, title: self.live.add_task(title, total=total)}
         if not kept:
-            self.figures = {}
-        self.live.current, self.live.figures = self.tasks[title], self.line(self.figures)
+            self.numbers = {}
+        self.live.current, self.live.numbers = self.tasks[title], self.line(self.numbers)
         for task in stale:
             self.live.remove_task(task)
 
-    def show(self, done: int, figures: Mapping[str, float]) -> None:
+    def show(self, done: int, numbers: Mapping[str, float]) -> None:
         """Show how far the task is."""
         if self.live:
-            self.figures = figures or self.figures
-            self.live.figures = self.line(self.figures)
+            self.numbers = numbers or self.numbers
+            self.live.numbers = self.line(self.numbers)
             self.live.update(self.tasks[self.title], completed=done)
         elif time.monotonic() - self.last_line > LINE_EVERY_S:
             self.last_line = time.monotonic()
-            self.say(f"{self.title}: {done}/{self.total}  {self.line(figures)}")
+            self.say(f"{self.title}: {done}/{self.total}  {self.line(numbers)}")
 
-    def line(self, figures: Mapping[str, float]) -> str:
-        """The best H so far and the figures; the phase of that H is named where it is another than the present one."""
-        parts = [f"{name} {value:.4g}" for name, value in figures.items()]
+    def line(self, numbers: Mapping[str, float]) -> str:
+        """The best H so far and the numbers; the phase of that H is named where it is another than the present one."""
+        parts = [f"{name} {value:.4g}" for name, value in numbers.items()]
         if self.best:
             name, h, phase = self.best
             here = phase in ("", self.title) or self.title.startswith(f"{phase}: ")

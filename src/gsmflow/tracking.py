@@ -23,7 +23,7 @@ class Tracker:
         """The run begins or goes on; ``config`` is the content of ``config.yaml``."""
 
     def scalars(self, phase: str, step: int, values: Mapping[str, float]) -> None:
-        """Figures after ``step`` steps of a phase: ``loss/<term>``; ``validation/H`` or ``test/H``, and ``best_H``."""
+        """Numbers after ``step`` steps of a phase: ``loss/<term>``; ``validation/H`` or ``test/H``, and ``best_H``."""
 
     def picture(self, name: str, figure: Figure) -> None:
         """A picture of the result."""

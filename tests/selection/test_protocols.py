@@ -13,7 +13,7 @@ from gsmflow.evaluation import metrics
 from gsmflow.experiment import Result
 from gsmflow.overrides import assign
 from gsmflow.runs import JudgedEvent, RankedEvent, Run, TrainEvent
-from gsmflow.selection import PROTOCOLS, Judged, Protocol, protocol_named, protocols, rank
+from gsmflow.selection import PROTOCOLS, Judged, Protocol, folds, protocol_named, protocols, rank
 from gsmflow.selection.candidates import with_curves
 from gsmflow.selection.protocols import judged_steps
 from gsmflow.settings import SelectionSettings
@@ -109,8 +109,8 @@ def test_training_cannot_reach_a_test_sample():
 
 
 def test_folds_are_made_of_trainval_alone(monkeypatch):
-    given, cut = [], protocols.pseudo_unseen
-    monkeypatch.setattr(protocols, "pseudo_unseen", lambda t, **how: given.append(t) or cut(t, **how))
+    given, cut = [], folds.pseudo_unseen
+    monkeypatch.setattr(folds, "pseudo_unseen", lambda t, **how: given.append(t) or cut(t, **how))
     data = problem()
     train(data)
     assert len(given) == TINY.selection.folds

@@ -129,7 +129,7 @@ def start(name: str, asked: TrainArguments, arguments: list[str]) -> None:
         if asked.protocol == "published":
             display.say("the best evaluation is SELECTED ON TEST, as the published code does")
         folder = asked.out or Path("runs") / f"{dataset.name}-{datetime.now():%Y%m%d-%H%M%S}"
-        RunFolder(folder).make()  # `execute` would go on with a run that is there
+        RunFolder(folder).check_new()  # `execute` would go on with a run that is there
         result = go(folder, config, lambda: dataset, display)
     show_result(result, asked)
 

@@ -3,7 +3,7 @@
 ::
 
     cells/<method>-<recognizer>-<protocol>-<seed>/    finished ones are kept, interrupted ones are resumed
-    comparison.json                                   a list of cells with their figures
+    comparison.json                                   a list of cells with their numbers
     comparison.md                                     the tables
     comparison.png                                    H with intervals; seen-unseen curves with operating points
 """

@@ -33,7 +33,7 @@ class Finished:
         asked: the recognizer that was asked for; ``auto`` may end as any.
         protocol: by which it was chosen; selected_on: on which samples.
         seed: of the run.
-        T1: and the other figures, as in ``metrics.json``.
+        T1: and the other numbers, as in ``metrics.json``.
         seconds: it took.
         chosen: what was chosen, as in ``metrics.json``.
         test_reads: how often test labels were read.
@@ -129,8 +129,8 @@ def run_cells(
             display.say(f"[{done}/{len(cells)}] {names[place]}: failed: {refusal}")
         else:
             record = RunFolder(place).read_metrics()
-            figures = "  ".join(f"{n} {record[n]:.1f}" for n in ("T1", "U", "S", "H") if record[n] is not None)
-            display.say(f"[{done}/{len(cells)}] {names[place]}: {figures}  ({record['seconds']:.0f} s)")
+            numbers = "  ".join(f"{n} {record[n]:.1f}" for n in ("T1", "U", "S", "H") if record[n] is not None)
+            display.say(f"[{done}/{len(cells)}] {names[place]}: {numbers}  ({record['seconds']:.0f} s)")
     finished = [
         Finished.of(cell, RunFolder(places[cell.name]).read_metrics()) for cell in cells if cell.name not in failures
     ]

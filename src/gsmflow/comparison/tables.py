@@ -14,7 +14,7 @@ from .cells import Finished
 __all__ = ["comparison_page", "grouped", "markdown", "method_rows", "paired_rows", "protocol_rows"]
 
 Row = list[str]
-FIGURES = ("T1", "U", "S", "H", "H_raw", "AUSUC")
+NUMBERS = ("T1", "U", "S", "H", "H_raw", "AUSUC")
 
 
 def grouped(records: Sequence[Finished], protocol: str) -> dict[str, list[Finished]]:
@@ -46,14 +46,14 @@ def interval(found: Summary) -> str:
 
 
 def method_rows(records: Sequence[Finished], protocol: str) -> tuple[Row, list[Row]]:
-    """A row a method: mean ± standard deviation of each figure over seeds, the interval of H, seconds a cell."""
+    """A row a method: mean ± standard deviation of each number over seeds, the interval of H, seconds a cell."""
     rows = []
     for name, group in grouped(records, protocol).items():
-        found = {figure: summarize([getattr(record, figure) for record in group]) for figure in FIGURES}
+        found = {number: summarize([getattr(record, number) for record in group]) for number in NUMBERS}
         seconds = sorted(record.seconds for record in group)[len(group) // 2]
-        figures = [mean_sd(found[figure]) for figure in FIGURES]
-        rows.append([name, *figures, interval(found["H"]), str(len(group)), f"{seconds:.0f}"])
-    return ["method", *FIGURES, "95 % of H", "seeds", "s"], rows
+        numbers = [mean_sd(found[number]) for number in NUMBERS]
+        rows.append([name, *numbers, interval(found["H"]), str(len(group)), f"{seconds:.0f}"])
+    return ["method", *NUMBERS, "95 % of H", "seeds", "s"], rows
 
 
 def paired_rows(records: Sequence[Finished], protocol: str) -> tuple[Row, list[Row]]:
@@ -65,7 +65,7 @@ def paired_rows(records: Sequence[Finished], protocol: str) -> tuple[Row, list[R
         header.append("H on validation folds")
     rows = []
     for name, group in list(groups.items())[1:]:
-        t1, h = (pairs(group, groups[first], figure, by_seed) for figure in ("T1", "H"))
+        t1, h = (pairs(group, groups[first], number, by_seed) for number in ("T1", "H"))
         row = [name, difference(t1), difference(h), f"{h.wins} / {h.losses}" if h else ""]
         if protocol == "validated":
             row.append(difference(pairs(group, groups[first], "H", by_fold)))
@@ -74,10 +74,10 @@ def paired_rows(records: Sequence[Finished], protocol: str) -> tuple[Row, list[R
 
 
 def protocol_rows(records: Sequence[Finished]) -> tuple[Row, list[Row]]:
-    """What choosing on the test sets seems to give: each method's published less its validated figures."""
+    """What choosing on the test sets seems to give: each method's published less its validated numbers."""
     honest = grouped(records, "validated")
     rows = [
-        [name, *(difference(pairs(group, honest[name], figure, by_seed)) for figure in ("T1", "H", "H_raw"))]
+        [name, *(difference(pairs(group, honest[name], number, by_seed)) for number in ("T1", "H", "H_raw"))]
         for name, group in grouped(records, "published").items()
         if name in honest
     ]
@@ -85,7 +85,7 @@ def protocol_rows(records: Sequence[Finished]) -> tuple[Row, list[Row]]:
 
 
 def by_seed(record: Finished, name: str) -> dict[Any, float]:
-    """One figure of a record by its seed."""
+    """One number of a record by its seed."""
     return {record.seed: getattr(record, name)}
 
 
@@ -97,7 +97,7 @@ def by_fold(record: Finished, name: str) -> dict[Any, float]:
 def pairs(
     one: Sequence[Finished], other: Sequence[Finished], name: str, by: Callable[[Finished, str], dict[Any, float]]
 ) -> Paired | None:
-    """One group less the other in one figure, pair by pair."""
+    """One group less the other in one number, pair by pair."""
     a, b = ({key: value for record in group for key, value in by(record, name).items()} for group in (one, other))
     return paired(a, b)
 

@@ -78,11 +78,11 @@ class RunFolder:
         """Whether there is a finished run."""
         return self.metrics_file.exists()
 
-    def make(self) -> None:
-        """Make the folder; one that holds anything is refused and left alone.
+    def check_new(self) -> None:
+        """Refuse a folder that holds anything.
 
         Raises:
-            InputError: if it holds anything, or cannot be made.
+            InputError: if it does.
         """
         if self.is_finished:
             raise InputError(f"{self} holds a finished run; choose another place, or delete that folder.")
@@ -93,6 +93,14 @@ class RunFolder:
             )
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise InputError(f"{self} is not an empty folder; choose another place.")
+
+    def make(self) -> None:
+        """Make the folder; one that holds anything is refused and left alone.
+
+        Raises:
+            InputError: if it holds anything, or cannot be made.
+        """
+        self.check_new()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:

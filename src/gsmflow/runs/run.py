@@ -83,8 +83,9 @@ class Run:
         """
         run = cls(folder, display)
         assert run.folder
-        run.folder.make()
+        run.folder.check_new()
         run.tracker = tracker or open_tracker(config.track, folder)
+        run.folder.make()
         content = run.folder.write_config(config)
         run.tell(lambda tracker: tracker.start(content))
         return run
@@ -122,8 +123,8 @@ class Run:
         """Add what was judged to the history."""
         self.log(event)
         if event.found:
-            figures = {f"{event.on}/H": event.h, f"{event.on}/best_H": self.note_best(event)}
-            self.tell(lambda tracker: tracker.scalars(event.phase, event.step, figures))
+            numbers = {f"{event.on}/H": event.h, f"{event.on}/best_H": self.note_best(event)}
+            self.tell(lambda tracker: tracker.scalars(event.phase, event.step, numbers))
 
     def log_ranking(self, event: RankedEvent) -> None:
         """Add the ranking of a stage to the history, where it does not stand there from before an interruption."""
