@@ -24,6 +24,9 @@ from gsmflow.recipes import load_recipe
 from gsmflow.recognizers import fit_softmax
 from gsmflow.seeds import generator
 
+FEW = ["--no-report", "--training.epochs", "1", "--gaussian.ridges", "0.1", "--gaussian.shrinks", "0.1"]
+"""Fewer candidates, for sizes that take a moment."""
+
 
 def command_line(root: Path, name: str, options: list[str]) -> tuple[float, float]:
     """Seconds that the command takes, and H."""
@@ -57,7 +60,7 @@ def main() -> None:
         data = synthetic(**({"classes": 200, "unseen": 50, "semantic_dim": 1024, "noise": 5.0} | sizes))
         with tempfile.TemporaryDirectory() as root:
             write(Path(root) / "CUB", data)
-            seconds, h = command_line(Path(root), "CUB", [])
+            seconds, h = command_line(Path(root), "CUB", FEW if asked.tiny else [])
 
     s = load_recipe("cub").settings
     training = data.training()

@@ -201,7 +201,9 @@ def test_a_model_is_loaded_from_its_file_or_its_run(tmp_path):
 def test_a_model_that_is_not_there_is_told_of_as_such(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     Path("empty").mkdir()
-    with pytest.raises(InputError, match=rf"There is no model {name}.*: give a file that model\.save wrote, or") as error:
+    with pytest.raises(
+        InputError, match=rf"There is no model {name}.*: give a file that model\.save wrote, or"
+    ) as error:
         gsmflow.load_model(name)
     assert "resume" not in str(error.value)
 

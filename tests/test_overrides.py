@@ -38,7 +38,10 @@ RENAMED = {
     "key": ({"residual.decay": 1}, "the setting 'residual.decay' is called 'linear_flow.decay' now."),
     "value": ({"generator": "residual-flow"}, "the generator 'residual-flow' is called 'linear-flow' now."),
     "unknown": ({"softmax.lrr": 1}, "there is no setting 'softmax.lrr'; the nearest known one is 'softmax.lr'."),
-    "out of range": ({"training.epochs": "0"}, "training.epochs: Input should be greater than or equal to 1 (found 0)."),
+    "out of range": (
+        {"training.epochs": "0"},
+        "training.epochs: Input should be greater than or equal to 1 (found 0).",
+    ),
 }
 
 

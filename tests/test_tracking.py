@@ -99,7 +99,7 @@ def test_a_run_of_an_older_config_is_not_tracked(tmp_path):
 def test_a_missing_tensorboard_names_the_pip_line(tmp_path, monkeypatch):
     for name in ("tensorboard", "torch.utils.tensorboard"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(InputError, match=r"^--track tensorboard needs .*: pip install 'gsmflow\[tensorboard\]'\.$"):
+    with pytest.raises(InputError, match=r"^track=tensorboard needs .*: pip install 'gsmflow\[tensorboard\]'\.$"):
         follow(tmp_path / "run", track="tensorboard")
     assert not (tmp_path / "run").exists()
 

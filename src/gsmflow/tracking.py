@@ -50,7 +50,7 @@ class TensorBoardTracker(Tracker):
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
-            raise InputError("--track tensorboard needs TensorBoard: pip install 'gsmflow[tensorboard]'.") from error
+            raise InputError("track=tensorboard needs TensorBoard: pip install 'gsmflow[tensorboard]'.") from error
         self.open_writer = SummaryWriter
         self.folder, self.kept = folder, dict(kept or {})
         self.config: Mapping[str, Any] = {}

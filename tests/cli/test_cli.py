@@ -93,7 +93,12 @@ def test_an_override_replaces_its_line_of_the_grid(gsmflow, place):
 
 def test_progress_is_shown_unless_quiet(gsmflow, place):
     loud = gsmflow(*TRAIN[:-1], "--out", "a", "--protocol", "published")
-    for line in ("ZeroShotDataset(TWIN: ", "recipe tiny (user), protocol published, seed 0", "SELECTED ON TEST", "H so far"):
+    for line in (
+        "ZeroShotDataset(TWIN: ",
+        "recipe tiny (user), protocol published, seed 0",
+        "SELECTED ON TEST",
+        "H so far",
+    ):
         assert line in loud.err
     assert loud.err.count("\n") >= 5
     quiet = gsmflow(*TRAIN, "--out", "b", "--protocol", "published")

@@ -84,10 +84,10 @@ BAD_COMMANDS = {
     "old option, glued": ((*TRAIN, "--residual.temperature=3"), "is called '--linear-flow.temperature"),
     "an option without effect": (
         ("train", "TWIN", "--softmax.lr", "0.1", "--quiet"),
-        "The command line sets softmax.lr, which has no effect: generator linear-flow, recognizer likelihood take the "
-        "sections gaussian, linear_flow, selection, training.",
+        "The command line sets --softmax.lr, which has no effect: generator linear-flow, recognizer likelihood take "
+        "the sections gaussian, linear_flow, selection, training.",
     ),
-    "that of another generator": ((*TRAIN, "--gaussian.dims", "3"), "sets gaussian.dims, which has no effect: gener"),
+    "that of another generator": ((*TRAIN, "--gaussian.dims", "3"), "sets --gaussian.dims, which has no effect: gen"),
     "a grid without effect": ((*TRAIN, "--grid", "wgan.penalty=1,2"), "The grid tries wgan.penalty, which has no eff"),
     "a grid of what is the same for all": ((*TRAIN, "--grid", "seed=1,2"), "The grid cannot try seed: it is the same"),
     "a value and a grid of it": (
@@ -100,7 +100,10 @@ BAD_COMMANDS = {
     "resume of nothing": (("train", "--resume", "nowhere"), "nowhere is no run folder: it holds no config.yaml."),
     "evaluate nothing": (("evaluate", "data"), "data is no run folder: it holds no config.yaml."),
     "check nothing": (("data", "check", "data/NONE"), "no data set 'NONE' in data (data sets there: TWIN)"),
-    "check a folder of folders": (("data", "check", "data"), "data holds no data set: expected data.mat with label.mat, <f"),
+    "check a folder of folders": (
+        ("data", "check", "data"),
+        "data holds no data set: expected data.mat with label.mat, <f",
+    ),
 }
 
 

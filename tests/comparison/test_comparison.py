@@ -71,9 +71,7 @@ def test_what_is_written(compared, place):
 
 
 def test_the_table_holds_the_means(compared, place):
-    values = [
-        cell["H"] for cell in cells(place / "c") if (cell["method"], cell["protocol"]) == ("tiny", "validated")
-    ]
+    values = [cell["H"] for cell in cells(place / "c") if (cell["method"], cell["protocol"]) == ("tiny", "validated")]
     assert f"{sum(values) / 2:.1f}±" in (place / "c" / "comparison.md").read_text()
 
 
@@ -90,7 +88,7 @@ def test_other_settings_are_refused_and_nothing_is_lost(compared, gsmflow, place
     before = (place / "c" / "comparison.json").read_bytes()
     result = gsmflow(*COMPARE, "--override", "selection.folds=1")
     assert result.code == 2
-    assert "was run with settings.selection.folds 2, and now 1 is asked for: choose another --out" in result.err
+    assert "was run with settings.selection.folds 2, and now 1 is asked for: choose another place" in result.err
     assert (place / "c" / "comparison.json").read_bytes() == before
 
 
@@ -131,7 +129,17 @@ def test_several_processes_give_the_same_numbers(compared, gsmflow, place):
 def test_a_signal_stops_all_processes_and_the_comparison_goes_on(gsmflow, place):
     long = ("--override", "training.epochs=500", "selection.every=99999", "selection.folds=1")
     options = ("compare", "TWIN", "--methods", "tiny.yaml", "--protocols", "published", "--out", "c")
-    arguments = [sys.executable, "-c", "from gsmflow.cli import main; main()", *options, "--jobs", "2", "--seeds", "0", "1"]
+    arguments = [
+        sys.executable,
+        "-c",
+        "from gsmflow.cli import main; main()",
+        *options,
+        "--jobs",
+        "2",
+        "--seeds",
+        "0",
+        "1",
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen([*arguments, *long], stderr=subprocess.PIPE, env=environment) as process:
         while len(list(place.glob("c/cells/*/history.jsonl"))) < 2 and process.poll() is None:
@@ -197,7 +205,7 @@ REFUSED = {
     ),
     "too many folds": (
         ("--methods", "prototype", "--override", "selection.folds=9", "--jobs", 1, "--seeds", 0),
-        "9 folds of pseudo-unseen classes need as many seen classes, and there are 4: lower selection.folds to 4 or",
+        "9 folds of pseudo-unseen classes need as many seen classes, and there are 4: lower --selection.folds to 4 or",
     ),
 }
 

@@ -142,7 +142,7 @@ def test_packed(tmp_path, changed, sentence):
 def test_overlap_can_be_accepted_and_is_said(tmp_path):
     changed, _ = XLSA17["sample in two splits"]
     write_xlsa17(tmp_path / "TWIN", TRUTH, **changed)
-    with pytest.raises(InputError, match=r"--allow-overlap\.$"):
+    with pytest.raises(InputError, match=r"allow_overlap=True\.$"):
         load("TWIN", root=tmp_path)
     with pytest.warns(DataWarning, match="^TWIN: overlap accepted: 2 samples are in two splits$"):
         data = load("TWIN", root=tmp_path, allow_overlap=True)
@@ -203,7 +203,7 @@ def test_not_a_mat_file(tmp_path, content):
 
 
 def test_missing_folder(tmp_path):
-    with pytest.raises(InputError, match=r"no data set 'x' in .*none \(no such folder\); choose another --data-root"):
+    with pytest.raises(InputError, match=r"no data set 'x' in .*none \(no such folder\); choose another root="):
         load("x", root=tmp_path / "none")
     with pytest.raises(InputError, match=r"\(no data set is there\); get APY from https://www\.mpi-inf") as error:
         load("apy", root=tmp_path)

@@ -156,9 +156,9 @@ def test_other_file_names(tmp_path):
 
     save_v5(tmp_path / "vgg.mat", visual)
     save_v5(tmp_path / "w2v_splits.mat", splits)
-    with pytest.raises(InputError, match=r"no features 'res101'; there are clip, vgg: choose with --features\.$"):
+    with pytest.raises(InputError, match=r"no features 'res101'; there are clip, vgg: choose with features=\.$"):
         xlsa17.read(tmp_path)
-    with pytest.raises(InputError, match=r"no semantics 'att'; there are sent, w2v: choose with --semantics\.$"):
+    with pytest.raises(InputError, match=r"no semantics 'att'; there are sent, w2v: choose with semantics=\.$"):
         xlsa17.read(tmp_path, features="vgg")
     with pytest.raises(InputError, match="no features 'resnet'; there are clip, vgg"):
         xlsa17.read(tmp_path, features="resnet")

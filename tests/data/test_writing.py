@@ -180,7 +180,7 @@ def test_accepted_overlap_is_kept(tmp_path, layout):
     with pytest.warns(DataWarning, match="overlap accepted: 2 samples"):
         data = ZeroShotDataset("TWIN", **vars(truth), allow_overlap=True)
     FORMATS[layout].write(data, tmp_path)
-    with pytest.raises(InputError, match="--allow-overlap"):
+    with pytest.raises(InputError, match="allow_overlap=True"):
         load_folder(tmp_path)
     with pytest.warns(DataWarning, match="overlap accepted: 2 samples"):
         source = DataSource.of(load_folder(tmp_path, allow_overlap=True))

@@ -58,7 +58,9 @@ def test_integrity(name):
 def test_every_value_of_the_file_is_in_the_settings_and_the_rest_are_defaults(name):
     """Read by YAML alone: nothing is dropped, put elsewhere, or changed on the way."""
     content = yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
-    told = {key: value for key, value in content.items() if key not in ("about", "source", "dataset", "known", "without")}
+    told = {
+        key: value for key, value in content.items() if key not in ("about", "source", "dataset", "known", "without")
+    }
     settings, defaults = (flat(asdict(one)) for one in (load_recipe(name).settings, Settings()))
     assert len(flat(told)) > 3
     for key, value in settings.items():

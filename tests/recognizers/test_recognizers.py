@@ -50,7 +50,7 @@ def test_each_generator_has_its_recognizers(name):
         else:
             method = {"softmax": "sample", "likelihood": "log_prob", "compatibility": "scores"}[kind]
             assert line.method == method
-            with pytest.raises(InputError, match=f"'{name}' has no {method}, which '{kind}' needs: choose --recog"):
+            with pytest.raises(InputError, match=f"'{name}' has no {method}, which '{kind}' needs: choose recog"):
                 recognizers_for(asked)
 
 

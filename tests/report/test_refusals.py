@@ -108,7 +108,7 @@ REFUSED = {
         "history.jsonl is missing or damaged (choice and grid must be keys and values): run it again",
     ),
     "no curve": (lambda run: (run / "curve.csv").unlink(), ("run",), "curve.csv is missing or damaged"),
-    "no page": (lambda run: None, ("run", "--out", "run/config.yaml"), "--out must be a file that ends in .html"),
+    "no page": (lambda run: None, ("run", "--out", "run/config.yaml"), "A report must be a file that ends in .html"),
     "data of several": (
         lambda run: shutil.copytree(run, run.parent / "b"),
         ("run", "b", "--data-root", "data"),
@@ -122,7 +122,7 @@ REFUSED = {
     "files is a file": (
         lambda run: (run / "report-files").write_text(""),
         ("run",),
-        "Could not make the folder run/report-files: File exists; choose another --out.",
+        "Could not make the folder run/report-files: File exists; choose another place.",
     ),
 }
 

@@ -10,7 +10,6 @@ from gsmflow import experiment
 from gsmflow.data import DataSource
 from gsmflow.errors import InputError
 from gsmflow.experiment import load_model
-from gsmflow.files import read_tensors
 from gsmflow.progress import Display
 from gsmflow.runs import Interrupted, Run, RunFolder
 from tests.tiny import (

@@ -13,7 +13,7 @@ from gsmflow.evaluation import metrics
 from gsmflow.experiment import Result
 from gsmflow.overrides import assign
 from gsmflow.runs import JudgedEvent, RankedEvent, Run, TrainEvent
-from gsmflow.selection import PROTOCOLS, Judged, Protocol, folds, protocol_named, protocols, rank
+from gsmflow.selection import PROTOCOLS, Judged, Protocol, folds, protocol_named, rank
 from gsmflow.selection.candidates import with_curves
 from gsmflow.selection.protocols import judged_steps
 from gsmflow.settings import SelectionSettings
@@ -296,9 +296,7 @@ def test_fixed_chooses_nothing_and_reads_the_tests_once(reads, settings):
 
 
 def test_fixed_takes_the_first_of_each_listed_value():
-    first = replace(
-        GAUSSIAN, gaussian=replace(GAUSSIAN.gaussian, kernels=("linear",), ridges=(0.1,), widens=(0.0,))
-    )
+    first = replace(GAUSSIAN, gaussian=replace(GAUSSIAN.gaussian, kernels=("linear",), ridges=(0.1,), widens=(0.0,)))
     assert same_model(train(settings=GAUSSIAN, protocol="fixed").model, train(settings=first, protocol="fixed").model)
     auto = train(settings=replace(GAUSSIAN, recognizer="auto"), protocol="fixed")
     assert auto.record["recognizer"] == "softmax"

@@ -1,6 +1,7 @@
 """The command line: parse, call, print. Torch is imported by the commands that need it, never for help."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 
@@ -61,7 +62,28 @@ def overview() -> str:
     )
 
 
+OPTIONS = {"root": "--data-root"}
+"""Options that are called otherwise than the parameter of Python."""
+PARAMETER = re.compile(r"\b(allow_overlap|data_root|features|jobs|recognizer|root|semantics|threads|track)=(True)?(?=(.))")
+SETTING = re.compile(r"\b(lower|raise|give|sets) ([a-z_]+\.[a-z_]+)\b(?! =)")
+
+
+def as_options(sentence: str) -> str:
+    """A sentence of the library, which names parameters of Python, with the options of the command line.
+
+    >>> as_options("accept it with allow_overlap=True, choose recognizer=softmax, or lower selection.folds to 2.")
+    'accept it with --allow-overlap, choose --recognizer softmax, or lower --selection.folds to 2.'
+    """
+
+    def option(found: re.Match[str]) -> str:
+        name = OPTIONS.get(found[1], f"--{found[1].replace('_', '-')}")
+        return name if found[2] or not found[3].isalnum() else f"{name} "
+
+    sentence = PARAMETER.sub(option, sentence)
+    return SETTING.sub(lambda found: f"{found[1]} --{found[2].replace('_', '-')}", sentence)
+
+
 def fail(sentence: str) -> None:
     """Print one sentence and exit with code 2."""
-    print(f"gsmflow: {sentence}", file=sys.stderr)
+    print(f"gsmflow: {as_options(sentence)}", file=sys.stderr)
     sys.exit(2)

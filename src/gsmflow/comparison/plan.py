@@ -61,7 +61,7 @@ class Cell:
             if there.get(key) != asked.get(key):
                 raise InputError(
                     f"{folder} was run with {key} {there.get(key)!r}, and now {asked.get(key)!r} is asked for: choose "
-                    "another --out, or remove that folder."
+                    "another place, or remove that folder."
                 )
         return folder.is_finished
 

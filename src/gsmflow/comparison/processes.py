@@ -37,7 +37,7 @@ def in_processes(work: Sequence[tuple[Path, RunConfig]], jobs: int) -> Iterator[
                 yield waiting[future], future.result()
     except BrokenProcessPool as error:
         raise InputError(
-            "A process ended without a word, perhaps for want of memory: run the same command with --jobs 1; what is "
+            "A process ended without a word, perhaps for want of memory: run the same with jobs=1; what is "
             "finished is kept."
         ) from error
     except Interrupted:

@@ -128,7 +128,7 @@ def check_splits(data: ZeroShotDataset) -> None:
             raise InputError(
                 f"{name}: {len(common)} samples are both in {first} and in {second}, the first is sample "
                 f"{common[0] + base} (counted from {base}); repair the splits, or accept a published file as it is "
-                "with --allow-overlap."
+                "with allow_overlap=True."
             )
 
 

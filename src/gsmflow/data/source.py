@@ -185,5 +185,5 @@ def missing(name: str, root: Path) -> str:
     there = ", ".join(path.name for path in folders(root)[:10])
     what = f"data sets there: {there}" if there else "no data set is there" if root.is_dir() else "no such folder"
     known = find(name)
-    hint = f"get {known.name} from {known.source}" if known else "choose another --data-root"
+    hint = f"get {known.name} from {known.source}" if known else "choose another root="
     return f"There is no data set {name!r} in {root} ({what}); {hint}, or try the embedded 'digits'."

@@ -111,7 +111,7 @@ def decide(
         if wrong:
             raise InputError(
                 f"Training diverged: {wrong} of {scores.numel()} scores of the recognizer are not finite; lower "
-                "--training.lr or --softmax.lr."
+                "training.lr or lower softmax.lr."
             )
         best_seen, seen_at = best_among(scores, seen_ids)
         best_unseen, unseen_at = best_among(scores, unseen_ids)

@@ -65,7 +65,7 @@ def recognizers_for(settings: Settings) -> list[str]:
     if settings.recognizer not in able:
         raise InputError(
             f"The generator {settings.generator!r} has no {needed}, which {settings.recognizer!r} needs: choose "
-            f"--recognizer {' or '.join(able)}."
+            f"recognizer={' or '.join(able)}."
         )
     return [settings.recognizer]
 

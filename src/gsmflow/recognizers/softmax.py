@@ -143,7 +143,7 @@ class Softmax(Recognizer):
             known = self.all.out_features
             raise InputError(
                 f"the softmax learnt a layer for {known} classes and must be fitted again for {known + count}: train "
-                "with --recognizer likelihood, or train again."
+                "with recognizer=likelihood, or train again."
             )
 
     def keep(self, classes: Int[Tensor, " k"], unseen: Int[Tensor, " ku"]) -> None:

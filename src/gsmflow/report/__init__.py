@@ -77,7 +77,7 @@ def write_report(
     """
     runs = read_runs([Path(folder) for folder in folders])
     if data_root and len(runs) > 1:
-        raise InputError("Several runs side by side need no data: drop --data-root, or report one run at a time.")
+        raise InputError("Several runs side by side need no data: drop data_root=, or report one run at a time.")
     page = Path(out) if out else (runs[0].folder if len(runs) == 1 else Path()) / "report.html"
     check_place(page)
     files = page.with_name(f"{page.stem}-files")
@@ -91,7 +91,7 @@ def write_report(
     try:
         files.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"Could not make the folder {files}: {error.strerror}; choose another --out.") from error
+        raise InputError(f"Could not make the folder {files}: {error.strerror}; choose another place.") from error
     for name, png in pngs.items():
         write_atomically(files / f"{name}.png", png)
     write_atomically(page, html)
@@ -112,9 +112,9 @@ def read_runs(folders: Sequence[Path]) -> list[Facts]:
 def check_place(page: Path) -> None:
     """Refuse to write over what is no page."""
     if page.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"--out must be a file that ends in .html; found {page}.")
+        raise InputError(f"A report must be a file that ends in .html; found {page}.")
     if page.is_dir():
-        raise InputError(f"{page} is a folder; choose another --out.")
+        raise InputError(f"{page} is a folder; choose another place.")
 
 
 def of_one(

@@ -111,7 +111,7 @@ def choose(asked: str | None, default: str, there: list[str], what: str, folder:
         return name, []
     if asked is None and len(there) == 1:
         return there[0], [f"{what} {there[0]!r} are the only ones there; the default {default!r} is absent"]
-    found = f"there are {', '.join(there)}: choose with --{what}" if there else f"there are none: add {what}"
+    found = f"there are {', '.join(there)}: choose with {what}=" if there else f"there are none: add {what}"
     raise InputError(f"{folder} holds no {what} {name!r}; {found}.")
 
 
