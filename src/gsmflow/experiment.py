@@ -39,6 +39,12 @@ class Result:
         history: losses and what was judged.
         dataset: what it was trained on.
         folder: where the run lies; None: in memory alone.
+
+    Example:
+        >>> import gsmflow
+        >>> result = gsmflow.train(gsmflow.load("synthetic"), "eszsl")
+        >>> result.record["chosen"]["recognizer"], result.metrics.S > 70
+        ('compatibility', True)
     """
 
     model: ZeroShotModel
@@ -238,6 +244,14 @@ def load_model(path: str | Path, device: str = "cpu") -> ZeroShotModel:
     Args:
         path: a model file, or the folder of a run.
         device: where it shall compute.
+
+    Example:
+        >>> import gsmflow, tempfile
+        >>> model = gsmflow.train(gsmflow.load("synthetic"), "prototype").model
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(f"{folder}/model.safetensors")
+        ...     gsmflow.load_model(f"{folder}/model.safetensors").class_names == model.class_names
+        True
 
     Raises:
         InputError: if there is none, or its file is damaged or of another version.

@@ -240,7 +240,13 @@ class SelectionSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of one run: what a recipe file holds and ``config.yaml`` records."""
+    """All settings of one run: what a recipe file holds and ``config.yaml`` records.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> replace(Settings(), generator="gaussian", grid=()).recognizer
+        'likelihood'
+    """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
