@@ -21,6 +21,17 @@ def one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def one_revision():
+    """Two runs of a session are of one source tree, though somebody commits meanwhile."""
+    from gsmflow.runs import config
+
+    with pytest.MonkeyPatch.context() as patch:
+        revision = config.git_revision()
+        patch.setattr(config, "git_revision", lambda: revision)
+        yield
+
+
 @pytest.fixture
 def gsmflow(monkeypatch, capsys):
     """Call the command line in this process: exit code, standard output and error."""

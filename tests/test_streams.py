@@ -48,8 +48,8 @@ def test_the_same_numbers_as_from_memory(name, protocol, monkeypatch):
     }[name]
 
     def run():
-        _, metrics = library.train(problem(), settings, protocol=protocol, device="cpu")
-        return {key: value for key, value in metrics.items() if key not in ("seconds", "peak_memory_mb")}
+        record = library.train(problem(), settings, protocol=protocol, device="cpu").record
+        return {key: value for key, value in record.items() if key not in ("seconds", "peak_memory_mb")}
 
     monkeypatch.setattr(streams, "CHUNK", 16)
     expected = run()

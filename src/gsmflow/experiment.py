@@ -18,7 +18,7 @@ from .errors import InputError
 from .evaluation.metrics import Metrics, measure_recognizer
 from .model import ZeroShotModel
 from .progress import Display
-from .recipes import Recipe, load_method
+from .recipes import Recipe, load_method, method_name
 from .runs import Run, RunConfig, RunFolder, config_here
 from .runs.history import Event
 from .selection import Outcome, check_settings, protocol_named
@@ -141,7 +141,7 @@ def named_recipe(method: str | Recipe | Settings, dataset: str) -> tuple[str, Re
         return "settings", Recipe("settings as given", name="settings", settings=method)
     if isinstance(method, Recipe):
         return method.name, method
-    return method, load_method(method, dataset)
+    return method_name(method), load_method(method, dataset)
 
 
 def carry_out(config: RunConfig, dataset: ZeroShotDataset, run: Run) -> Result:

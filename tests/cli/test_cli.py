@@ -43,7 +43,7 @@ def test_train_then_evaluate(gsmflow, place, protocol):
     metrics = read_metrics(place / "runs" / "a")
     assert (metrics["dataset"], metrics["features"], metrics["semantics"]) == ("TWIN", "res101", "att")
     assert (metrics["protocol"], metrics["seed"], metrics["generator"]) == (protocol, 3, "gsmflow")
-    assert metrics["method"] == "tiny.yaml"
+    assert metrics["method"] == "tiny"
     assert f"selected on {metrics['selected_on']}" in trained.out
     expected = [f"{metrics[name]:.1f}" for name in HEADLINE]
     assert numbers_of(trained.out) == expected

@@ -14,9 +14,16 @@ from gsmflow.recipes import load_recipe
 
 CUB = Path(os.environ.get("GSMFLOW_DATA", Path(__file__).parents[3] / "shared" / "data")) / "xlsa17"
 FIXED = {"selection.ratio": 0.25, "selection.folds": 1}
+SMALL = {
+    "training.epochs": 1,
+    "gaussian.dims": 64,
+    "gaussian.ridges": [0.01, 0.1],
+    "gaussian.shrinks": [0.3],
+    "grid": [],
+}
 METHODS = {
-    "default": ("default", {"training.epochs": 1, "gaussian.dims": 64, "gaussian.ridges": [0.01, 0.1]}),
-    "spread": ("default", {"training.epochs": 1, "gaussian.dims": 64, "gaussian.semantics": ["spread"]}),
+    "default": ("default", {**SMALL, "gaussian.semantics": ["l2", "sqrt"]}),
+    "spread": ("default", {**SMALL, "gaussian.semantics": ["spread"]}),
     "gsmflow": (
         "published",
         {

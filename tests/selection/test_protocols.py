@@ -59,7 +59,7 @@ def reads(monkeypatch):
 
 @every_kind
 def test_validated_reads_the_tests_once_to_measure_the_final_model(reads, monkeypatch, settings):
-    """They are taken out at the beginning, and nothing looks at them before all else is over."""
+    """They are taken out when all else is over, and nothing looked at them before."""
     run, found = reads
     data, looked, decide = problem(), [], metrics.decide
     of_tests = set(map(bytes, data.features[np.r_[data.test_seen, data.test_unseen]]))
@@ -73,6 +73,7 @@ def test_validated_reads_the_tests_once_to_measure_the_final_model(reads, monkey
     record = train(data, settings, run=run).record
     assert [name for name, _ in found].count("synthetic") == 1
     assert [name for name, _ in found].count("pseudo-unseen") == 2
+    assert found[-1] == ("synthetic", run.history)  # all was logged when they were taken out
     assert looked == [len(run.history)] * 2  # test_seen and test_unseen: nothing is logged afterwards
     last = run.history[-1]
     assert isinstance(last, RankedEvent) or (isinstance(last, TrainEvent) and last.phase == "final")

@@ -64,7 +64,9 @@ def overview() -> str:
 
 OPTIONS = {"root": "--data-root"}
 """Options that are called otherwise than the parameter of Python."""
-PARAMETER = re.compile(r"\b(allow_overlap|data_root|features|jobs|recognizer|root|semantics|threads|track)=(True)?(?=(.))")
+PARAMETER = re.compile(
+    r"\b(allow_overlap|data_root|features|jobs|recognizer|root|semantics|threads|track)=(True)?(?=(.))"
+)
 SETTING = re.compile(r"\b(lower|raise|give|sets) ([a-z_]+\.[a-z_]+)\b(?! =)")
 
 

@@ -100,7 +100,7 @@ def start(name: str, asked: TrainArguments, arguments: list[str]) -> None:
     from ..devices import pick_device, pick_threads
     from ..overrides import override, settings_named
     from ..progress import Display
-    from ..recipes import load_method
+    from ..recipes import load_method, method_name
     from ..runs import RunFolder, config_here
     from ..selection import check_effect, check_settings, protocol_named
 
@@ -123,7 +123,14 @@ def start(name: str, asked: TrainArguments, arguments: list[str]) -> None:
         device = str(pick_device(asked.device))
         threads = pick_threads(dataset.features.size) if asked.threads is None else asked.threads
         config = config_here(
-            DataSource.of(dataset), asked.protocol, method, recipe.name, settings, device, threads, asked.track
+            DataSource.of(dataset),
+            asked.protocol,
+            method_name(method),
+            recipe.name,
+            settings,
+            device,
+            threads,
+            asked.track,
         )
         display.say(f"recipe {recipe.name} ({recipe.source}), protocol {asked.protocol}, seed {settings.seed}")
         if asked.protocol == "published":

@@ -40,20 +40,20 @@ class Problem:
 
     Attributes:
         training: what may be seen.
-        tests: what judges.
+        tests: what judges; None where nothing is to be judged: then no test sample can be reached from here.
         x: ``(n, D)``, training features as they are, on the device or read from where they lie.
         labels: ``(n,)``, their class ids.
         classes: all classes.
     """
 
     training: TrainingSet
-    tests: TestSets
+    tests: TestSets | None
     x: Tensor | Stream
     labels: Tensor
     classes: Classes
 
     @classmethod
-    def of(cls, training: TrainingSet, tests: TestSets, device: torch.device) -> Problem:
+    def of(cls, training: TrainingSet, tests: TestSets | None, device: torch.device) -> Problem:
         """Bring a problem to a device."""
         labels = torch.tensor(training.labels, device=device)
         return cls(training, tests, on_device(training.features, device), labels, Classes.of(training, device))
@@ -265,6 +265,7 @@ class Fit:
         Where few directions tell classes apart, the test features are looked at once for all candidates.
         """
         t, tests = self.problem.training, self.problem.tests
+        assert tests
         if not isinstance(self.generator, Projected) or not isinstance(model.recognizer, Direct):
             return measure_recognizer(model, tests, t.seen, t.unseen, to_tensor=model.tensor)
         if self.viewed is None or self.viewed[0] is not tests:

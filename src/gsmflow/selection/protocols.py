@@ -70,29 +70,30 @@ class Protocol:
 
 def validated(dataset: ZeroShotDataset, settings: Settings, run: Run, device: torch.device) -> Outcome:
     """Choose on pseudo-unseen classes, train on all of trainval with the choices made, read the tests once."""
-    whole = Problem.of(dataset.training(), dataset.tests(), device)
+    whole = Problem.of(dataset.training(), None, device)
     folds = Folds(whole, settings)
     settings, before = with_closed_form(folds, settings, run)
     chosen = choose_on_folds(folds, settings, "fold", run)
     final = settled(settings, chosen)
     if before:
         chosen = replace(chosen, closed_form=before.choice, grid={**before.grid, **chosen.grid})
-    return finished(whole, final, chosen, run, test_reads=1)
+    return finished(dataset, whole, final, chosen, run)
 
 
-def finished(whole: Problem, settings: Settings, chosen: Chosen, run: Run, *, test_reads: int) -> Outcome:
-    """Train on all of trainval what was chosen, and read the tests."""
+def finished(dataset: ZeroShotDataset, whole: Problem, settings: Settings, chosen: Chosen, run: Run) -> Outcome:
+    """Train on all of trainval what was chosen; only then read the tests, once."""
     fit = Fit(whole, settings, "final")
     steps = fit.make(run, chosen.choice)
     model = last(fit.models(run, chosen.recognizer, steps, settings=settings))
     model.constant = chosen.constant
-    return Outcome(model, tested(model, whole), chosen, test_reads)
+    return Outcome(model, tested(model, dataset), chosen, test_reads=1)
 
 
-def tested(model: ZeroShotModel, problem: Problem) -> Metrics:
+def tested(model: ZeroShotModel, dataset: ZeroShotDataset) -> Metrics:
     """The result of a final model at its constant."""
-    t = problem.training
-    return measure_recognizer(model, problem.tests, t.seen, t.unseen, constant=model.constant, to_tensor=model.tensor)
+    return measure_recognizer(
+        model, dataset.tests(), dataset.seen, dataset.unseen, constant=model.constant, to_tensor=model.tensor
+    )
 
 
 def settled(settings: Settings, chosen: Chosen) -> Settings:
@@ -187,7 +188,7 @@ def judge_fold(fit: Fit, samples: int, tried: Mapping[str, str], stage: Stage, f
 def published(dataset: ZeroShotDataset, settings: Settings, run: Run, device: torch.device) -> Outcome:
     """Evaluate on the test sets while training, softmax epochs included, and keep the best H: selected on test."""
     whole = Problem.of(dataset.training(), dataset.tests(), device)
-    if not len(whole.tests.seen_labels) or not len(whole.tests.unseen_labels):
+    if not len(dataset.test_seen) or not len(dataset.test_unseen):
         raise InputError("The published protocol selects on test, and a test set is empty: use the validated protocol.")
     before = None
     if stands_on(settings):
@@ -232,7 +233,7 @@ def published(dataset: ZeroShotDataset, settings: Settings, run: Run, device: to
         chosen = replace(chosen, closed_form=before.choice, grid=before.grid)
     about = About.of(whole.training, final, best.recognizer)
     model = ZeroShotModel.from_tensors(run.load_best(), about).to(device)
-    return Outcome(model, tested(model, whole), chosen, test_reads=len(found) + 1)
+    return Outcome(model, tested(model, dataset), chosen, test_reads=len(found) + 1)
 
 
 def fixed(dataset: ZeroShotDataset, settings: Settings, run: Run, device: torch.device) -> Outcome:
@@ -240,12 +241,12 @@ def fixed(dataset: ZeroShotDataset, settings: Settings, run: Run, device: torch.
 
     For problems with too few classes to take any for unseen.
     """
-    whole = Problem.of(dataset.training(), dataset.tests(), device)
+    whole = Problem.of(dataset.training(), None, device)
     recognizer, *_ = recognizers_for(settings)
     settings = replace(settings, grid=(), recognizer=recognizer)
     is_closed = issubclass(generator_kind(settings.generator).kind, ClosedForm)
     choice = {} if is_closed else {"epoch": float(settings.training.epochs)}
-    return finished(whole, settings, Chosen(choice, recognizer), run, test_reads=1)
+    return finished(dataset, whole, settings, Chosen(choice, recognizer), run)
 
 
 def last(models: Iterator[ZeroShotModel]) -> ZeroShotModel:
