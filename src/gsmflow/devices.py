@@ -10,8 +10,10 @@ import torch
 
 from .errors import InputError
 
-__all__ = ["pick_device", "pick_threads", "using_threads"]
+__all__ = ["check_threads", "pick_device", "pick_threads", "using_threads"]
 
+MOST_THREADS = 64
+"""So many threads can be asked for wherever; more where there are as many cores."""
 SMALL = 10**6
 """Feature values up to which threads would wait for each other longer than they work."""
 
@@ -31,8 +33,19 @@ def pick_device(name: str = "auto") -> torch.device:
             raise RuntimeError("nothing is computed there")
         torch.empty(0, device=device)
         return device
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, ImportError, TypeError) as error:
         raise InputError(f"There is no device {name!r} here; choose auto or cpu.") from error
+
+
+def check_threads(threads: int) -> None:
+    """Refuse what is no number of threads that this machine could run.
+
+    Raises:
+        InputError: if it is none.
+    """
+    most = max(MOST_THREADS, os.cpu_count() or 1)
+    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= most:
+        raise InputError(f"threads must be at least 1 and at most {most}; found {threads!r}.")
 
 
 def pick_threads(values: int) -> int:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from .data import DataSource, TestSets, ZeroShotDataset
-from .devices import pick_device, pick_threads, using_threads
+from .devices import check_threads, pick_device, pick_threads, using_threads
 from .errors import InputError
 from .evaluation.metrics import Metrics, measure_recognizer
 from .model import ZeroShotModel
@@ -126,6 +127,10 @@ def train(
         >>> result.metrics.H > 50, result.model.predict(result.dataset.features[:1]).tolist()
         (True, ['class 1'])
     """
+    if not isinstance(dataset, ZeroShotDataset):
+        raise InputError(
+            f"A data set is what gsmflow.load gives, or a ZeroShotDataset; found {type(dataset).__name__}."
+        )
     name, recipe = named_recipe(method, dataset.name)
     settings = recipe.settings if seed is None else replace(recipe.settings, seed=seed)
     chosen_threads = pick_threads(dataset.features.size) if threads is None else threads
@@ -137,6 +142,10 @@ def train(
 
 def named_recipe(method: str | Recipe | Settings, dataset: str) -> tuple[str, Recipe]:
     """The recipe of a method on a data set, and how the method is called."""
+    if isinstance(method, Path):
+        method = str(method)
+    if not isinstance(method, str | Recipe | Settings):
+        raise InputError(f"A method is a name, a Recipe or Settings; found {method!r}.")
     if isinstance(method, Settings):
         return "settings", Recipe("settings as given", name="settings", settings=method)
     if isinstance(method, Recipe):
@@ -151,13 +160,18 @@ def carry_out(config: RunConfig, dataset: ZeroShotDataset, run: Run) -> Result:
         InputError: if the configuration cannot work on these data.
         Interrupted: if the run was asked to stop.
     """
-    if config.threads < 1:
-        raise InputError(f"threads must be at least 1; found {config.threads}.")
+    check_threads(config.threads)
     protocol = protocol_named(config.protocol)
     check_settings(config.settings)
     start = time.perf_counter()
     with using_threads(config.threads):
-        outcome = protocol.choose(dataset, config.settings, run, pick_device(config.device))
+        try:
+            outcome = protocol.choose(dataset, config.settings, run, pick_device(config.device))
+        except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
+            raise InputError(
+                f"The generator {config.settings.generator!r} has no solution on {dataset.name}: are features or "
+                "semantics constant, or very large? Look at gsmflow data check, or scale them."
+            ) from error
     model = outcome.model.eval()
     source = dataset.provenance
     model.about = replace(
@@ -190,7 +204,7 @@ def execute(folder: Path, config: RunConfig, dataset: ZeroShotDataset, display: 
     try:
         with run.interruptible():
             return carry_out(config, dataset, run)
-    except InputError:
+    except Exception:
         if run.folder:
             run.folder.discard_if_empty()
         raise

@@ -23,8 +23,11 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write under a temporary name in the same folder and rename, so that no reader meets half a file.
 
     Raises:
-        InputError: if it cannot be written; what was there before is still there.
+        InputError: if it cannot be written, or something stands there that is no file, such as a device; what was there
+            before is still there.
     """
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is no file that could be replaced; choose another place.")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:

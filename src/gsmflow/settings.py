@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from annotated_types import Ge, Gt, Interval
+from annotated_types import Ge, Gt, Interval, MinLen
 
 __all__ = [
     "CVAESettings",
@@ -35,9 +35,9 @@ Share = Annotated[float, Interval(ge=0, lt=1)]
 SemanticKind = Literal["none", "l2", "sqrt", "spread"]
 """A map of semantics: as they are, to length 1, that after square roots, or with the spread of their directions evened
 out; see `gsmflow.semantics`."""
-SemanticKinds = tuple[SemanticKind, ...]
-Distances = tuple[Literal["euclidean", "cosine"], ...]
-Penalties = tuple[Positive, ...]
+SemanticKinds = Annotated[tuple[SemanticKind, ...], MinLen(1)]
+Distances = Annotated[tuple[Literal["euclidean", "cosine"], ...], MinLen(1)]
+Penalties = Annotated[tuple[Positive, ...], MinLen(1)]
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,13 @@ class GaussianSettings:
     """principal directions kept"""
     semantics: SemanticKinds = ("l2", "sqrt", "spread")
     """maps of the semantics: to length 1, that after square roots, or with the spread of their directions evened out"""
-    kernels: tuple[Literal["linear", "rbf"], ...] = ("linear", "rbf")
+    kernels: Annotated[tuple[Literal["linear", "rbf"], ...], MinLen(1)] = ("linear", "rbf")
     """kernels on semantics"""
     ridges: Penalties = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
     """ridge penalties, in units of the kernel's mean diagonal"""
-    shrinks: tuple[Share, ...] = (0.1, 0.3, 0.6)
+    shrinks: Annotated[tuple[Share, ...], MinLen(1)] = (0.1, 0.3, 0.6)
     """shrinkage of the within-class covariance towards a sphere"""
-    widens: tuple[NotNegative, ...] = (0.5, 1.0)
+    widens: Annotated[tuple[NotNegative, ...], MinLen(1)] = (0.5, 1.0)
     """share of the left-out errors' covariance that is added to unseen classes"""
 
 

@@ -1,6 +1,7 @@
 """The model as an object: what it takes, what it gives, and that its file says all."""
 
 import json
+import os
 import pickle
 import tracemalloc
 
@@ -14,12 +15,27 @@ from gsmflow.data import digits
 from gsmflow.generators import Classes, Gaussian
 from gsmflow.model import About, ZeroShotModel
 from gsmflow.model import model as module
+from gsmflow.model.about import checksum
 from gsmflow.recognizers import build_recognizer
 from gsmflow.scaling import Scaling
 from gsmflow.settings import GaussianSettings, Settings
 
 DATA = gsmflow.load("synthetic")
 X = DATA.features
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "x", None, [1.0]])
+def test_the_constant_is_a_finite_number(model, value):
+    with pytest.raises(gsmflow.InputError, match="must be a finite number"):
+        model.constant = value
+
+
+def test_only_files_are_written_over(model, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(gsmflow.InputError, match="no file that could be replaced"):
+            model.save(path)
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_names_ids_and_probabilities_agree(model):
@@ -143,7 +159,7 @@ def test_the_file_says_all_and_can_be_moved(model, tmp_path):
     assert again.about == model.about
     assert repr(again) == repr(model)
     with safe_open(tmp_path / "b.safetensors", "pt") as file:
-        texts = {name: json.loads(text) for name, text in file.metadata().items()}
+        texts = {name: json.loads(text) for name, text in file.metadata().items() if name != "checksum"}
     assert texts["class_names"] == list(DATA.class_names)
     assert texts["settings"]["generator"] == "gaussian"
     assert texts["settings"]["grid"] == []
@@ -182,6 +198,8 @@ def damage(path, kind: str) -> None:
             texts = {}
         elif kind == "no tensor":
             del tensors["generator.centres"]
+        elif kind == "flipped":
+            tensors["generator.centres"][0, 0] += 1
         elif kind == "names":
             texts["class_names"] = '["a", "b"]'
         elif kind == "metadata":
@@ -190,6 +208,9 @@ def damage(path, kind: str) -> None:
             texts["settings"] = '{"flow": {"depth": 3}}'
         elif kind == "generator":
             texts["settings"] = texts["settings"].replace('"gaussian",', '"residual-flow",', 1)
+        if kind not in ("foreign", "flipped"):
+            told = {name: text for name, text in texts.items() if name not in ("gsmflow", "checksum")}
+            texts["checksum"] = checksum(tensors, told)
         save_file(tensors, path, texts)
 
 
@@ -201,8 +222,9 @@ def damage(path, kind: str) -> None:
         ("text", "not a readable safetensors file"),
         ("newer", "upgrade gsmflow"),
         ("foreign", "does not say what it is"),
-        ("no tensor", "damaged"),
-        ("names", "damaged"),
+        ("no tensor", "tensors do not fit its settings"),
+        ("flipped", "its checksum differs"),
+        ("names", "2 class names for 20 classes"),
         ("metadata", "damaged metadata"),
         ("setting", "no setting 'settings.flow.depth'"),
         ("generator", "is called 'linear-flow' now"),

@@ -37,6 +37,7 @@ def main() -> None:
         fail(f"there is no command {name!r}; choose one of {', '.join(COMMANDS)}.")
     else:
         try:
+            refuse_twice(rest)
             COMMANDS[name](rest)
         except InputError as error:
             fail(str(error))
@@ -44,6 +45,14 @@ def main() -> None:
             sys.exit(130)
         except BrokenPipeError:  # the reader of our output is gone, as in `gsmflow ... | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def refuse_twice(arguments: list[str]) -> None:
+    """Refuse an option that is given twice: one of its values would have no effect."""
+    named = [argument.partition("=")[0] for argument in arguments if argument.startswith("--")]
+    twice = next((option for option in named if named.count(option) > 1), None)
+    if twice:
+        raise InputError(f"{twice} is given twice; drop one of the two.")
 
 
 def overview() -> str:

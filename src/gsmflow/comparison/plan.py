@@ -100,6 +100,8 @@ def plan(
         InputError: if there is no such recipe, protocol or setting, a generator supports none of the recognizers, or
             two methods have the same name.
     """
+    if "seed" in (overrides or {}):
+        raise InputError("The seed cannot be overridden: each cell has one of seeds.")
     recipes: list[tuple[str, Recipe]] = []
     for method in dict.fromkeys(methods):
         recipe = load_method(method, dataset.name)

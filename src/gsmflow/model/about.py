@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -72,7 +73,19 @@ def write_model(path: Path, tensors: Mapping[str, Tensor], about: About) -> None
         InputError: if it cannot be written.
     """
     texts = {name: json.dumps(value, ensure_ascii=False) for name, value in plain(about).items()}
-    save_tensors(path, tensors, {"gsmflow": str(FORMAT), **texts})
+    save_tensors(path, tensors, {"gsmflow": str(FORMAT), "checksum": checksum(tensors, texts), **texts})
+
+
+def checksum(tensors: Mapping[str, Tensor], texts: Mapping[str, str]) -> str:
+    """SHA-256 over all tensors and texts of a file, whatever their order: a flipped bit is told, not decided with."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).numpy().tobytes())
+    for name in sorted(texts):
+        digest.update(f"{name}{texts[name]}".encode())
+    return digest.hexdigest()
 
 
 def read_model(path: Path) -> tuple[dict[str, Tensor], About]:
@@ -88,8 +101,12 @@ def read_model(path: Path) -> tuple[dict[str, Tensor], About]:
             f"{path} does not say what it is: it was written by another program, or by gsmflow 0.1, whose models "
             "cannot be read; train again."
         )
-    if not form.isdecimal() or int(form) > FORMAT:
-        raise InputError(f"{path} is a model file of format {form!r}, this version reads {FORMAT}: upgrade gsmflow.")
+    if form != str(FORMAT):
+        raise InputError(
+            f"{path} is a model file of format {form[:20]!r}, this version reads {FORMAT}: upgrade gsmflow."
+        )
+    if texts.pop("checksum", None) != checksum(tensors, texts):
+        raise InputError(f"{path} is damaged: it does not hold what was written (its checksum differs).")
     try:
         content = {name: json.loads(text) for name, text in texts.items()}
     except (ValueError, RecursionError) as error:

@@ -58,6 +58,8 @@ def explain(model: ZeroShotModel, features: Any, most: int) -> list[Explanation]
     Raises:
         InputError: if the features cannot be, or the model's scores do not depend on semantics.
     """
+    if most < 1:
+        raise InputError(f"most must be at least 1; found {most}.")
     rows = as_rows(features, model.dim)
     names, probabilities = model.top_k(rows, min(max(2, most), len(model.class_names)))
     seen = dict(zip(model.class_names, model.is_seen.tolist(), strict=True))

@@ -112,10 +112,13 @@ def as_semantics(name: str, vector: Any, dim: int) -> Float[np.ndarray, " s"]:
     Raises:
         InputError: if they are no ``dim`` finite numbers, or the same number throughout.
     """
+    if isinstance(vector, np.ma.MaskedArray):
+        raise InputError(f"The semantics of {name!r} must not be masked: fill the masked entries.")
     try:
         row = np.asarray(vector, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"The semantics of {name!r} must be {dim} numbers: {error}.") from error
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"The semantics of {name!r} must be {dim} numbers: {reason}.") from error
     if row.shape != (dim,) or not np.isfinite(row).all():
         raise InputError(
             f"The semantics of {name!r} must be {dim} finite numbers, as those of the other classes are; found shape "

@@ -119,7 +119,7 @@ class ZeroShotModel(nn.Module):
             model = cls.from_tensors(tensors, about)
             if len(model.semantics) != len(about.class_names):
                 raise RuntimeError(f"{len(about.class_names)} class names for {len(model.semantics)} classes")
-        except (KeyError, RuntimeError, IndexError, ValueError) as error:
+        except (AttributeError, KeyError, RuntimeError, IndexError, TypeError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise InputError(f"{path} is damaged: its tensors do not fit its settings ({reason}).") from error
         return model.to(device)
@@ -174,6 +174,8 @@ class ZeroShotModel(nn.Module):
 
     @constant.setter
     def constant(self, value: float) -> None:
+        if not isinstance(value, int | float | np.floating) or not np.isfinite(value):
+            raise InputError(f"The calibration constant must be a finite number; found {value!r}.")
         self.about = replace(self.about, constant=float(value))
 
     def view(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n v"]:
@@ -309,8 +311,8 @@ class ZeroShotModel(nn.Module):
         if not classes:
             return
         for name in classes:
-            if not isinstance(name, str) or not name.strip():
-                raise InputError(f"A class needs a name that is a text; found {name!r}.")
+            if not isinstance(name, str) or not name.strip() or not name.isprintable():
+                raise InputError(f"A class needs a name that is a text, and can be printed; found {name!r}.")
             if name in self.class_names:
                 raise InputError(
                     f"The model knows a class {name!r} already: choose another name, or remove that first."

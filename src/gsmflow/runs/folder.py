@@ -260,7 +260,13 @@ class RunFolder:
         tensors, texts = read_tensors(self.state_file)
         if "state" not in texts:
             raise InputError(f"{self.state_file} was not written by gsmflow; start a new run.")
-        return tensors, json.loads(texts["state"])
+        try:
+            about = json.loads(texts["state"])
+            if not (isinstance(about["phase"], str) and isinstance(about["step"], int) and about["events"] >= 0):
+                raise TypeError("it does not say where training stands")
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise InputError(f"{self.state_file} is damaged ({error}); start a new run.") from error
+        return tensors, about
 
     def write_best(self, tensors: Mapping[str, Tensor]) -> None:
         """Write ``best.safetensors``."""

@@ -88,10 +88,18 @@ class Fit:
         if not any(event.last for event in events):
             return None
         found = []
-        for event in events:
-            judged = [Judged.from_json(one) for one in event.found]
-            curves = run.kept.get(self.kept_as(event.step))
-            found += judged if curves is None else with_curves(judged, curves)
+        try:
+            for event in events:
+                judged = [Judged.from_json(one) for one in event.found]
+                curves = run.kept.get(self.kept_as(event.step))
+                found += judged if curves is None else with_curves(judged, curves)
+            if not found or (found[0].fold is not None and any(one.curve is None for one in found)):
+                raise ValueError("candidates or their curves are missing")
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"history.jsonl and state.safetensors in {run.folder} do not fit each other ({error}): one was "
+                "altered; start a new run."
+            ) from error
         return found
 
     def judge_candidates(self, run: Run, points: list[int], judge: Judge) -> list[Judged]:

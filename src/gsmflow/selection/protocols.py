@@ -286,6 +286,6 @@ def protocol_named(name: str) -> Protocol:
     Raises:
         InputError: if there is none of this name.
     """
-    if name not in PROTOCOLS:
+    if not isinstance(name, str) or name not in PROTOCOLS:
         raise InputError(f"There is no protocol {name!r}; choose one of {', '.join(PROTOCOLS)}.")
     return PROTOCOLS[name]
