@@ -57,7 +57,7 @@ BAD_COMMANDS = {
     "no such features": ((*TRAIN, "--features", "clip"), "holds no features 'clip'; there are res101: choose with"),
     "no such recipe": (("train", "TWIN", "--recipe", "x"), "There is no recipe 'x': choose one of "),
     "no such recipe file": (("train", "TWIN", "--recipe", "x.yaml"), "The recipe file x.yaml does not exist."),
-    "no such device": (("train", "TWIN", "--device", "abacus"), "There is no device 'abacus' here"),
+    "no such device": (("train", "TWIN", "--quiet", "--device", "abacus"), "There is no device 'abacus' here"),
     "an option twice": ((*TRAIN, "--seed", "1", "--seed", "2"), "--seed is given twice; drop one of the two."),
     "unknown option": ((*TRAIN, "--flow.block", "3"), "--flow.block"),
     "zero epochs": ((*TRAIN, "--training.epochs", "0"), "training.epochs: Input should be greater than or equal to 1"),
