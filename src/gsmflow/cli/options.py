@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
 
-from ..errors import InputError
-
 if TYPE_CHECKING:
     from ..data import DataSource, ZeroShotDataset
     from ..progress import Display
@@ -48,8 +46,6 @@ class DataArguments:
 
         changes = {"features": self.features, "semantics": self.semantics, "allow_overlap": self.allow_overlap or None}
         if self.data_root:
-            if source.root is None and not source.name:
-                raise InputError("--data-root has no effect on data that were given as arrays.")
             changes["root"] = str(self.data_root.absolute())
         return replace(source, **{name: value for name, value in changes.items() if value is not None})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -137,7 +136,7 @@ def start(name: str, asked: TrainArguments, arguments: list[str]) -> None:
             display.say("the best evaluation is SELECTED ON TEST, as the published code does")
         folder = asked.out or Path("runs") / f"{dataset.name}-{datetime.now():%Y%m%d-%H%M%S}"
         RunFolder(folder).check_new()  # `execute` would go on with a run that is there
-        result = go(folder, config, lambda: dataset, display)
+        result = go(folder, config, dataset, display)
     show_result(result, asked)
 
 
@@ -158,17 +157,17 @@ def resume(path: Path, asked: TrainArguments) -> None:
     folder.check_unfinished()
     config = folder.read_config()
     with Display(quiet=asked.quiet, verbose=asked.verbose) as display:
-        result = go(path, config, config.data.load, display)
+        result = go(path, config, config.data.load(), display)
     show_result(result, asked)
 
 
-def go(folder: Path, config: Any, load: Callable[[], Any], display: Any) -> Result:
+def go(folder: Path, config: Any, dataset: Any, display: Any) -> Result:
     """Run an experiment to its end; leave the program where it is interrupted."""
     from .. import experiment
     from ..runs import Interrupted
 
     try:
-        return experiment.execute(folder, config, load(), display)
+        return experiment.execute(folder, config, dataset, display)
     except Interrupted as stop:
         display.say(f"Interrupted. Continue with: gsmflow train --resume {folder}")
         sys.exit(128 + stop.signum)
@@ -198,13 +197,14 @@ def print_result(record: dict[str, Any], folder: Path, *, json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from ..evaluation.metrics import HEADLINE
+
     title = f"{record['dataset']} ({record['features']}, {record['semantics']}), selected on {record['selected_on']}"
     table = Table(title=title, title_justify="left")
-    names = ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC")
-    for name in names:
+    for name in HEADLINE:
         table.add_column(name, justify="right")
     table.add_row(
-        *("-" if record[name] is None or record[name] != record[name] else f"{record[name]:.1f}" for name in names)
+        *("-" if record[name] is None or record[name] != record[name] else f"{record[name]:.1f}" for name in HEADLINE)
     )
     Console().print(table)
     print(f"run folder: {folder}")

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..data import ZeroShotDataset
 from ..errors import InputError
+from ..evaluation.metrics import HEADLINE
 from ..experiment import execute
 from ..files import as_json, write_atomically
 from ..progress import Display
@@ -17,8 +18,6 @@ from .plan import Cell
 from .processes import in_processes
 
 __all__ = ["Comparison", "Finished", "run_cells", "write_comparison"]
-
-NUMBERS = ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC")
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Finished:
         """What ``metrics.json`` says of a cell."""
         same = ("dataset", "features", "semantics", "generator", "recognizer", "selected_on", "chosen", "test_reads")
         values: dict[str, Any] = {name: record[name] for name in (*same, "seconds")}
-        values |= {name: float("nan") if record[name] is None else record[name] for name in NUMBERS}
+        values |= {name: float("nan") if record[name] is None else record[name] for name in HEADLINE}
         return cls(
             **values,
             method=cell.method,

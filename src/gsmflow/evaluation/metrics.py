@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..data import TestSets
 
 __all__ = [
+    "HEADLINE",
     "Curve",
     "Decisions",
     "Metrics",
@@ -36,6 +37,8 @@ __all__ = [
     "seen_unseen_curve",
 ]
 
+HEADLINE = ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC")
+"""The numbers of `Metrics` that tell a result in a line."""
 CHUNK_SCORES = 2**24
 """Scores (samples x classes) held at once."""
 
@@ -304,8 +307,7 @@ class Metrics:
 
     def headline(self) -> dict[str, float]:
         """The scalar numbers."""
-        names = ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in HEADLINE}
 
 
 def measure(of_seen: Decisions, of_unseen: Decisions, num_classes: int, constant: float = 0.0) -> Metrics:
