@@ -1,5 +1,7 @@
 """Writing files: all of it or nothing, and the same bytes for the same content."""
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from gsmflow.errors import InputError
-from gsmflow.files import as_json, read_json, read_tensors, save_tensors, write_atomically
+from gsmflow.files import as_csv, as_json, read_json, read_tensors, save_tensors, write_atomically
 from tests.tiny import full_disk
 
 
@@ -61,3 +63,10 @@ def test_damaged_tensors_are_told_in_a_sentence(tmp_path):
         read_tensors(tmp_path / "a")
     with pytest.raises(InputError, match=r"The file .*none does not exist\."):
         read_tensors(tmp_path / "none")
+
+
+@pytest.mark.parametrize("cell", ["a\rb", "a\r\nb", "a\nb", 'a"b', "a,b", "#a", " a", "日本"])
+def test_a_table_of_texts_is_read_as_it_was_written(cell):
+    text = as_csv(["name", "other"], [[cell, "x"], ["y", cell]]).decode()
+    assert list(csv.reader(io.StringIO(text, newline=""))) == [["name", "other"], [cell, "x"], ["y", cell]]
+    assert not text.splitlines()[1].startswith("#")

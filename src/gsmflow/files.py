@@ -75,11 +75,18 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def as_csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> bytes:
-    """A table as text."""
+    """A table as text.
+
+    All cells stand between quotes where one needs them that readers, and the library, would not see: a name that would
+    start a comment, and a carriage return, at which some end the line.
+    """
+    table = [list(header), *map(list, rows)]
+    needed = any(str(row[0]).startswith("#") for row in table[1:] if row) or any(
+        isinstance(cell, str) and "\r" in cell for row in table for cell in row
+    )
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if needed else csv.QUOTE_MINIMAL)
+    writer.writerows(table)
     return text.getvalue().encode()
 
 

@@ -76,7 +76,8 @@ def test_no_test_sample_can_be_reached_from_training():
     data = make()
     training = data.training()
     assert {field.name for field in fields(training)} == {
-        *("features", "labels", "semantics", "seen", "unseen", "class_names", "semantic_names")
+        *("features", "labels", "semantics", "seen", "unseen", "class_names", "semantic_names"),
+        *("semantic_parts", "one_space"),
     }
     for name in ("features", "labels"):
         assert not np.shares_memory(getattr(training, name), getattr(data, name))
@@ -226,7 +227,7 @@ def test_arrays_alone_make_a_data_set():
         test_unseen=np.isin(np.arange(33), truth.test_unseen),
     )
     assert data.fingerprint() == make().fingerprint()
-    assert data.class_names == tuple(f"class {k}" for k in range(1, 7))
+    assert data.class_names == tuple(f"class {k}" for k in range(6))  # counted as the labels are
     assert data.provenance == Provenance("arrays", "features", "semantics", (), (), "", 0)
 
 

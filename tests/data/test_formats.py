@@ -217,7 +217,7 @@ def test_names_match_in_any_case_of_letters(tmp_path):
 def test_missing_h5py_names_the_pip_line(tmp_path, monkeypatch):
     write_xlsa17(tmp_path, make_truth(), "v7.3")
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(InputError, match=r"res101\.mat is a MATLAB v7\.3 file; .* pip install 'gsmflow\[mat73\]'\.$"):
+    with pytest.raises(InputError, match=r"splits\.mat is a MATLAB v7\.3 file; .* pip install 'gsmflow\[mat73\]'\.$"):
         xlsa17.read(tmp_path)
 
 

@@ -46,7 +46,7 @@ def test_a_folder_without_data_is_no_rival(here):
     write_xlsa17(here / "data" / "CUB", make_truth())
     assert folder_read("CUB") == str(here / "data" / "CUB")
     assert load("digits").provenance.layout == "digits"
-    with pytest.raises(InputError, match=r"^CUB holds no data set: expected data\.mat with label\.mat, <features>"):
+    with pytest.raises(InputError, match=r"^CUB holds no data set: expected classes\.csv with images"):
         load("CUB", root="nowhere")
 
 

@@ -1,62 +1,201 @@
-"""``gsmflow data``: list known benchmarks, check the files of a data set."""
+"""``gsmflow data``: known benchmarks, a folder of one's own data, what is missing in it, and other formats."""
 
+from __future__ import annotations
+
+import shlex
+import sys
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 from tyro.extras import subcommand_cli_from_dict
 
+from ..errors import DataWarning, InputError
+from .fetch import fetch
 from .options import DataArguments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..data import ZeroShotDataset
+    from ..data.advice import Advice
 
 __all__ = ["data"]
 
 
 def data(arguments: list[str]) -> None:
-    """List known benchmarks, or check the files of a data set."""
-
-    def list_benchmarks(data_root: Path = Path("data")) -> None:
-        """Show known benchmarks, where to get them, and whether their files are present.
-
-        Args:
-            data_root: folder that holds the data sets.
-        """
-        from rich.console import Console
-        from rich.table import Table
-
-        from ..data.catalog import BENCHMARKS, presence
-
-        title = f"data root: {data_root}"
-        table = Table("name", "about", "classes seen / unseen", "semantics", title=title)
-        table.add_column("files", no_wrap=True)  # their names, here and beside, are there to be copied
-        table.add_column("present", overflow="fold", min_width=8)
-        for b in BENCHMARKS:
-            files = "\n".join(b.files)
-            table.add_row(b.name, b.title, f"{b.seen}/{b.unseen}", b.semantics, files, presence(b, data_root))
-        Console().print(table)
-        for source in dict.fromkeys(b.source for b in BENCHMARKS if b.files):
-            print(f"{', '.join(b.name for b in BENCHMARKS if b.source == source)}: {source}")
-
-    def check(dataset: Positional[str], options: Annotated[DataArguments, arg(name="")] = DataArguments()) -> None:  # noqa: B008
-        """Run all checks on a data set and print a summary.
-
-        Args:
-            dataset: an embedded data set, a folder that holds the files, or a folder under the data root.
-            options: which files to read.
-        """
-        from rich.console import Console
-        from rich.table import Table
-
-        from ..data.summary import summarize
-        from ..errors import DataWarning
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DataWarning)  # they stand in the table
-            found = options.load(dataset)
-        table = Table("what", "value", title=f"{found.name}: all checks passed", title_justify="left")
-        for key, value in summarize(found).items():
-            table.add_row(key, str(value))
-        Console().print(table)
-
-    commands = {"list": list_benchmarks, "check": check}
+    """Start, check and convert data sets; list and fetch known benchmarks."""
+    commands = {"init": init, "check": check, "convert": convert, "list": list_benchmarks, "fetch": fetch}
     subcommand_cli_from_dict(commands, args=arguments, prog="gsmflow data")
+
+
+def init(folder: Annotated[Positional[Path], arg(metavar="DIR")]) -> None:
+    """Make a folder for data of one's own: a commented classes.csv, images/, and HOWTO.txt.
+
+    Args:
+        folder: made if it is not there; classes that have pictures in its images/, or samples, are named already.
+    """
+    from ..data.skeleton import HOWTO_FILE, write_skeleton
+
+    named = write_skeleton(folder)
+    print(f"{folder} is there. {folder / HOWTO_FILE} says how to fill it in.")
+    if named:
+        print(f"{folder / 'classes.csv'} names the {len(named)} classes found; add those that have no pictures.")
+    print(f"next: fill in {folder / 'classes.csv'}, then: gsmflow data check {shlex.quote(str(folder))}")
+
+
+def check(
+    dataset: Annotated[Positional[str], arg(metavar="DATASET")],
+    options: Annotated[DataArguments, arg(name="")] = DataArguments(),  # noqa: B008
+) -> None:
+    """Say what a data set holds, and what is missing or wrong in it.
+
+    Args:
+        dataset: an embedded data set, a folder that holds the files, or a folder under the data root.
+        options: which files to read.
+    """
+    from ..data.formats import formats_in
+
+    try:
+        found, told = load_quietly(dataset, options)
+    except InputError as error:
+        folder = own_folder(dataset, options.data_root)
+        if folder and not formats_in(folder):
+            begin = f"to begin one of your own there: gsmflow data init {shlex.quote(str(folder))}"
+            raise InputError(f"{str(error).removesuffix('.')}; {begin}") from error
+        advice = advice_on(folder) if folder else None
+        if not advice or not advice.todo:
+            raise
+        print_advice(folder, advice)
+        sys.exit(2)
+    print_summary(found, told)
+
+
+def convert(
+    source: Annotated[Positional[str], arg(metavar="SOURCE")],
+    target: Annotated[Positional[Path], arg(metavar="TARGET")],
+    to: Annotated[str, arg(metavar="FORMAT")],
+    data_root: Annotated[Path | None, arg(metavar="PATH")] = None,
+    features: Annotated[str | None, arg(metavar="STR")] = None,
+    semantics: Annotated[str | None, arg(metavar="STR")] = None,
+    allow_overlap: bool = False,
+) -> None:
+    """Write a data set in another format, and say what that does not hold.
+
+    Args:
+        source: a data set, as gsmflow train takes it.
+        target: folder to write.
+        to: folder (of one's own data), numpy, xlsa17 or packed.
+        data_root: folder that holds the data sets; default data.
+        features: features file without .mat, e.g. res101.
+        semantics: semantics file without _splits.mat, e.g. att; or attributes or text of a folder.
+        allow_overlap: accept a published file that has samples in two splits.
+    """
+    from .. import data as library
+    from ..data.conversion import convert as write
+    from ..data.conversion import format_named
+
+    format_named(to)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # gsmflow data check tells them
+        found = library.load(
+            source, root=data_root, features=features, semantics=semantics, allow_overlap=allow_overlap
+        )
+        told = write(found, target, to)
+    for sentence in told:
+        print(f"gsmflow: {sentence}", file=sys.stderr)
+    same = "the same problem" if not any("fingerprint changes" in sentence for sentence in told) else "in another order"
+    print(f"{target}: {found.name} as {to}, {len(found.features):,} samples of {found.num_classes} classes, {same}")
+
+
+def list_benchmarks(data_root: Path = Path("data")) -> None:
+    """Show known benchmarks, where to get them, and whether their files are present.
+
+    Args:
+        data_root: folder that holds the data sets.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..data import formats
+    from ..data.catalog import BENCHMARKS, find, folders, presence
+
+    table = Table(title=f"data root: {data_root} (classes: seen/unseen)", title_justify="left")
+    for name in ("name", "about", "classes", "semantics"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("present", overflow="fold", min_width=8)
+    for b in BENCHMARKS:
+        table.add_row(b.name, b.title, f"{b.seen}/{b.unseen}", b.semantics, presence(b, data_root))
+    Console().print(table)
+    for source in dict.fromkeys((b.files, b.source) for b in BENCHMARKS if b.files):
+        names = [b.name for b in BENCHMARKS if (b.files, b.source) == source]
+        print(f"{', '.join(names)}: {' and '.join(source[0])}, from\n  {source[1]}")
+    others = [path for path in folders(data_root) if not find(path.name)]
+    if others:
+        print(f"also there: {', '.join(f'{path.name} ({formats.formats_in(path)[0].name})' for path in others)}")
+
+
+def load_quietly(name: str, options: DataArguments) -> tuple[ZeroShotDataset, list[str]]:
+    """The data set, and what is told of it beside its own warnings."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", DataWarning)
+        found = options.load(name)
+    sentences = [str(one.message).removeprefix(f"{found.name}: ") for one in told if one.category is DataWarning]
+    return found, [sentence for sentence in dict.fromkeys(sentences) if sentence not in found.warnings]
+
+
+def own_folder(name: str, root: Path | None) -> Path | None:
+    """The folder of one's own data that a name means, or that may become one; none if it holds other data."""
+    from ..data.catalog import folders
+    from ..data.formats import formats_in
+    from ..data.source import candidates
+
+    places = candidates(name, root or Path("data"))
+    places = [place for place in places if formats_in(place)] or places
+    if len({place.resolve() for place in places}) != 1:
+        return None
+    held = [one.name for one in formats_in(places[0])]
+    return places[0] if held[:1] == ["folder"] or not (held or folders(places[0])) else None
+
+
+def advice_on(folder: Path) -> Advice:
+    """What is to be done in a folder."""
+    from ..data.advice import advise
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # of a data set that is complete, of which there is no advice
+        return advise(folder)
+
+
+def print_advice(folder: Path | None, advice: Advice) -> None:
+    """What is there, and what is to be done; commands stand on lines of their own, to be copied."""
+    from textwrap import fill
+
+    print(f"{folder}: not ready yet, {len(advice.todo)} to do")
+    if advice.found:
+        print("\nthere is")
+        width = max(map(len, advice.found))
+        for name, text in advice.found.items():
+            print(f"  {name:<{width}}  {text}")
+    print("\nto do")
+    for place, todo in enumerate(advice.todo, 1):
+        print(fill(todo.sentence, 78, initial_indent=f"  {place}. ", subsequent_indent="     ", break_long_words=False))
+        if todo.command:
+            print(f"     {todo.command}")
+    print(f"\nthen again: gsmflow data check {shlex.quote(str(folder))}")
+
+
+def print_summary(found: ZeroShotDataset, told: Iterable[str]) -> None:
+    """A data set in a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..data.advice import outlook
+    from ..data.summary import summarize
+
+    table = Table("what", "value", title=f"{found.name}: all checks passed", title_justify="left")
+    rows = [*summarize(found).items(), *outlook(found), *(("warning", sentence) for sentence in told)]
+    for key, value in rows:
+        table.add_row(key, str(value))
+    Console().print(table)

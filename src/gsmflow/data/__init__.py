@@ -6,9 +6,10 @@ To add a file format, write a file in `formats` and a line in its table.
 from .catalog import BENCHMARKS, find
 from .dataset import Provenance, TestSets, TrainingSet, ZeroShotDataset
 from .digits import digits
+from .encoder import EncoderRecord, in_one_space
 from .formats import FORMATS, Format
 from .source import EMBEDDED, DataSource, load, load_folder
-from .splits import in_split_order, pseudo_unseen
+from .splits import hold_out, in_split_order, pseudo_unseen
 from .synthetic import synthetic
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "EMBEDDED",
     "FORMATS",
     "DataSource",
+    "EncoderRecord",
     "Format",
     "Provenance",
     "TestSets",
@@ -23,6 +25,8 @@ __all__ = [
     "ZeroShotDataset",
     "digits",
     "find",
+    "hold_out",
+    "in_one_space",
     "in_split_order",
     "load",
     "load_folder",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .formats import formats_in
 
-__all__ = ["BENCHMARKS", "Benchmark", "find", "folder_of", "folders", "presence"]
+__all__ = ["BENCHMARKS", "XLSA17_ARCHIVE", "Archive", "Benchmark", "find", "folder_of", "folders", "presence"]
 
 XLSA17 = (
     "https://www.mpi-inf.mpg.de/departments/computer-vision-and-machine-learning/research/zero-shot-learning/"
@@ -16,6 +16,26 @@ XLSA17 = (
 GSMFLOW = "https://github.com/uqzhichen/GSMFlow"
 STANDARD = ("res101.mat", "att_splits.mat")
 PACKED = ("data.mat", "label.mat")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A zip archive that holds known data sets.
+
+    Attributes:
+        file: its name.
+        address: where it is published.
+        sha256: of the archive, as far as that could be verified; None where it could not: then what comes is recorded.
+        folder: in the archive, that of the folders of the data sets.
+    """
+
+    file: str
+    address: str
+    sha256: str | None
+    folder: str
+
+
+XLSA17_ARCHIVE = Archive("xlsa17.zip", "http://datasets.d2.mpi-inf.mpg.de/xian/xlsa17.zip", None, "xlsa17/data")
 
 
 @dataclass(frozen=True)
@@ -33,6 +53,7 @@ class Benchmark:
         files: expected in the folder; none for an embedded data set.
         source: where to get them: an address.
         citation: whom to cite for images and semantics.
+        archive: what ``gsmflow data fetch`` takes it from; None if there is no such archive.
     """
 
     name: str
@@ -45,10 +66,13 @@ class Benchmark:
     files: tuple[str, ...]
     source: str
     citation: str
+    archive: Archive | None = None
 
 
 def _standard(name: str, title: str, seen: int, unseen: int, semantics: str, citation: str) -> Benchmark:
-    return Benchmark(name, title, seen, unseen, "2048 ResNet-101", semantics, "xlsa17", STANDARD, XLSA17, citation)
+    features = "2048 ResNet-101"
+    place = (XLSA17, citation, XLSA17_ARCHIVE)
+    return Benchmark(name, title, seen, unseen, features, semantics, "xlsa17", STANDARD, *place)
 
 
 def _embedded(name: str, title: str, seen: int, unseen: int, features: str, semantics: str, by: str) -> Benchmark:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
+from .labels import check_range
 from .rows import Rows, entries
 
 if TYPE_CHECKING:
@@ -65,11 +66,17 @@ def check_names(data: ZeroShotDataset) -> None:
     named = len(data.semantic_names)
     if named and named != data.semantic_dim:
         raise InputError(f"{name}: semantics of {data.semantic_dim} dimensions but {named} semantic names.")
+    parts = sum(width for _, width in data.semantic_parts)
+    if data.semantic_parts and parts != data.semantic_dim:
+        raise InputError(f"{name}: semantics of {data.semantic_dim} dimensions but parts of {parts} together.")
+    samples = len(data.sample_names)
+    if samples and samples != len(data.features):
+        raise InputError(f"{name}: {len(data.features)} rows of features but {samples} sample names.")
 
 
 def check_numbers(data: ZeroShotDataset) -> None:
     """Finite features and semantics, labels in range."""
-    name, classes, base = data.name, data.num_classes, data.provenance.counted_from
+    name, base = data.name, data.provenance.counted_from
     for what in ("features", "semantics"):
         array = getattr(data, what)
         if isinstance(array, Rows):  # of a matrix that was checked as a whole
@@ -77,28 +84,29 @@ def check_numbers(data: ZeroShotDataset) -> None:
         if np.isfinite(array.min()) and np.isfinite(array.max()):  # NaN spreads; no second array of this size
             continue
         rows = np.flatnonzero(~np.isfinite(array).all(1))
+        names = data.class_names if what == "semantics" else data.sample_names
         raise InputError(
             f"{name}: {len(rows)} of {len(array)} rows of {what} hold {np.isnan(array).sum()} NaN and "
-            f"{np.isinf(array).sum()} infinite values, the first is row {rows[0] + base} (counted from {base}); repair "
+            f"{np.isinf(array).sum()} infinite values, the first is row {counted(rows[0], base, names)}; repair "
             "or drop them."
         )
-    wrong = np.flatnonzero((data.labels < 0) | (data.labels >= classes))
-    if len(wrong):
-        raise InputError(
-            f"{name}: {len(wrong)} labels are out of range for {classes} classes of semantics, the first is label "
-            f"{data.labels[wrong[0]] + base} of sample {wrong[0] + base} (both counted from {base}); check that labels "
-            "and semantics belong together."
-        )
+    check_range(
+        data.labels,
+        data.num_classes,
+        labels_from=base,
+        samples_from=base,
+        where=name,
+        sample_names=data.sample_names,
+    )
 
 
 def check_semantics(data: ZeroShotDataset) -> None:
-    """No zero row and no constant row: such a class cannot be told from anything."""
-    constant = data.semantics.min(1) == data.semantics.max(1)
-    if data.semantics.shape[1] > 1 and constant.any():
-        kind = "zero" if not data.semantics[constant].any() else "constant"
+    """No row of zeros: such a class cannot be told from anything."""
+    empty = np.flatnonzero(~data.semantics.any(1))
+    if data.semantic_dim > 1 and len(empty):
         raise InputError(
-            f"{data.name}: the semantics of {constant.sum()} classes are {kind} in every entry: "
-            f"{name_some(data, np.flatnonzero(constant))}; give them a description."
+            f"{data.name}: the semantics of {len(empty)} classes are zero in every entry: {name_some(data, empty)}; "
+            "give them a description."
         )
 
 
@@ -117,9 +125,15 @@ def check_splits(data: ZeroShotDataset) -> None:
                 f"{name}: {split} names sample {wrong[0] + base} (counted from {base}), but there are "
                 f"{len(data.features)} samples."
             )
-        if len(np.unique(rows)) < len(rows):
-            again = len(rows) - len(np.unique(rows))
-            raise InputError(f"{name}: {again} entries of {split} repeat a sample; drop them.")
+        given, counts = np.unique(rows, return_counts=True)
+        if len(given) < len(rows):
+            first = counted(given[counts > 1][0], base, data.sample_names)
+            if len(rows) == len(data.features) and given[-1] <= 1:
+                raise InputError(f"{name}: {split} is 0 or 1 for each sample; if it is a mask, give true and false.")
+            raise InputError(
+                f"{name}: {len(rows) - len(given)} entries of {split} repeat a sample, the first is sample {first}; "
+                "drop them."
+            )
     if not len(data.trainval):
         raise InputError(f"{name}: the split trainval is empty; there is nothing to learn from.")
     for first, second in combinations(SPLITS, 2):
@@ -127,8 +141,8 @@ def check_splits(data: ZeroShotDataset) -> None:
         if len(common) and not data.allow_overlap:
             raise InputError(
                 f"{name}: {len(common)} samples are both in {first} and in {second}, the first is sample "
-                f"{common[0] + base} (counted from {base}); repair the splits, or accept a published file as it is "
-                "with allow_overlap=True."
+                f"{counted(common[0], base, data.sample_names)}; repair the splits, or accept a published file as it "
+                "is with allow_overlap=True."
             )
 
 
@@ -217,6 +231,11 @@ def classes_look_odd(data: ZeroShotDataset) -> list[str]:
             f"{len(single)} seen classes have a single training sample, of which validation can hold none back: "
             f"{name_some(data, single)}; get more samples of them, or take them out"
         )
+    constant = np.flatnonzero(data.semantics.min(1) == data.semantics.max(1))
+    if data.semantic_dim > 1 and len(constant):
+        found.append(
+            f"the semantics of {len(constant)} classes are the same number in every entry: {name_some(data, constant)}"
+        )
     same = data.num_classes - len(np.unique(data.semantics, axis=0))
     if same:
         found.append(f"{same} classes have the same semantics as another class: they cannot be told apart")
@@ -237,9 +256,19 @@ def splits_share(data: ZeroShotDataset) -> list[str]:
         if len(twins):
             found.append(
                 f"{len(twins)} feature rows of {second} stand in {first} as well, the first is sample "
-                f"{twins[0] + base} (counted from {base}): copies in two splits flatter the result"
+                f"{counted(twins[0], base, data.sample_names)}: copies in two splits flatter the result"
             )
     return found
+
+
+def counted(row: int, base: int, names: tuple[str, ...]) -> str:
+    """A row as its file counts it, with its name if it has one.
+
+    Example:
+        >>> counted(2, 1, ()), counted(0, 0, ("fox/1.png", "ox/1.png"))
+        ('3 (counted from 1)', '0 (counted from 0; fox/1.png)')
+    """
+    return f"{row + base} (counted from {base}{f'; {names[row]}' if names else ''})"
 
 
 def name_some(data: ZeroShotDataset, classes: np.ndarray) -> str:

@@ -13,7 +13,9 @@ import numpy as np
 
 from ..errors import DataWarning, InputError
 from .checks import SPLITS, check, find_warnings
+from .encoder import EncoderRecord
 from .rows import Rows, chunks, take
+from .space import check_space, space_of
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -53,8 +55,8 @@ def no_samples() -> np.ndarray:
 
 def frames_to_caller() -> int:
     """How many frames up code outside of this package stands: that line is what a warning is about."""
-    package, level, frame = __name__.partition(".")[0], 1, sys._getframe(1)
-    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == package:
+    inside, level, frame = (__name__.partition(".")[0], "dataclasses"), 1, sys._getframe(1)
+    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] in inside:
         frame, level = frame.f_back, level + 1
     return level
 
@@ -71,6 +73,10 @@ class Provenance:
         notes: anything else that a reader of the results must know.
         folder: absolute path of the folder read; empty where there is none.
         counted_from: 1 or 0, where the files count classes and samples from; messages count as they do.
+        encoder: what made the features out of pictures, where it is known.
+        text_encoder: what made the semantics out of words, where it is known.
+        images: folder of the pictures that the sample names are relative to; empty where there are none.
+        holdout: share of each seen class that was taken out of trainval for test_seen; 0 where none was.
     """
 
     layout: str = "arrays"
@@ -80,6 +86,10 @@ class Provenance:
     notes: tuple[str, ...] = ()
     folder: str = ""
     counted_from: int = 0
+    encoder: EncoderRecord | None = None
+    text_encoder: EncoderRecord | None = None
+    images: str = ""
+    holdout: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +104,8 @@ class TrainingSet:
         unseen: ``(Ku,)``, sorted ids of those without.
         class_names: K names.
         semantic_names: S names of the dimensions of ``semantics``, or none.
+        semantic_parts: name and width of the parts that ``semantics`` are put together from, or none.
+        one_space: whether the words among ``semantics`` lie in the space of the features, as CLIP's do.
     """
 
     features: Float[np.ndarray, "n d"]
@@ -103,6 +115,8 @@ class TrainingSet:
     unseen: Int[np.ndarray, " ku"]
     class_names: tuple[str, ...]
     semantic_names: tuple[str, ...] = ()
+    semantic_parts: tuple[tuple[str, int], ...] = ()
+    one_space: bool = False
 
     @property
     def dim(self) -> int:
@@ -146,7 +160,7 @@ class ZeroShotDataset:
             are taken as well.
         labels: ``(N,)`` int64 class ids, which are rows of ``semantics``.
         semantics: ``(K, S)`` float32, one row a class; classes without any sample are unseen.
-        class_names: K different names; by default ``class 1``, ``class 2``, …
+        class_names: K different names; by default ``class 0``, ``class 1``, …, counted as labels are.
         trainval: int64 sample indices counted from 0, or a boolean mask of N, as are ``test_seen`` and
             ``test_unseen``. It may not be empty.
         test_seen: by default empty: S and H cannot be measured then.
@@ -154,6 +168,11 @@ class ZeroShotDataset:
         provenance: where the data came from; by default arrays given in Python.
         allow_overlap: accept a published file that has samples in two splits.
         semantic_names: S names of the dimensions of ``semantics``, or none.
+        semantic_parts: name and width of the parts that ``semantics`` are put together from, such as
+            ``(("attributes", 85), ("text", 384))``, or none.
+        sample_names: N names of the samples, such as the files of their pictures, or none.
+        one_space: whether the words among ``semantics`` lie in the space of the features, as those of CLIP do; by
+            default what the encoders' records say, and where there are none, whether the dimensions are equal.
         warnings: what looks odd but is no error, a sentence each.
 
     Raises:
@@ -187,6 +206,9 @@ class ZeroShotDataset:
     provenance: Provenance = field(default_factory=Provenance)
     allow_overlap: bool = False
     semantic_names: tuple[str, ...] = ()
+    semantic_parts: tuple[tuple[str, int], ...] = ()
+    sample_names: tuple[str, ...] = ()
+    one_space: bool | None = None
     warnings: tuple[str, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
@@ -202,11 +224,13 @@ class ZeroShotDataset:
                 array = array.view()
                 array.flags.writeable = False
             object.__setattr__(self, name, array)
-        for name in ("class_names", "semantic_names"):
+        for name in ("class_names", "semantic_names", "sample_names"):
             object.__setattr__(self, name, tuple(map(str, getattr(self, name))))
         if not self.class_names and self.semantics.ndim:
-            object.__setattr__(self, "class_names", tuple(f"class {k + 1}" for k in range(len(self.semantics))))
+            numbers = range(base := self.provenance.counted_from, base + len(self.semantics))
+            object.__setattr__(self, "class_names", tuple(f"class {k}" for k in numbers))
         check(self)
+        check_space(self)
         object.__setattr__(self, "warnings", tuple(find_warnings(self)))
         if self.provenance.layout != "pseudo-unseen":  # of those, the problem that they are cut from has told it
             for sentence in self.warnings:
@@ -247,6 +271,8 @@ class ZeroShotDataset:
             self.unseen,
             self.class_names,
             self.semantic_names,
+            self.semantic_parts,
+            space_of(self).holds,
         )
 
     def tests(self) -> TestSets:

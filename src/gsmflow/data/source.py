@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from ..errors import InputError
+from ..errors import DataWarning, InputError
 from .catalog import find, folder_of, folders
-from .dataset import ZeroShotDataset
+from .dataset import ZeroShotDataset, frames_to_caller
 from .digits import digits
 from .formats import FORMATS, formats_in
+from .splits import hold_out
 from .synthetic import synthetic
 
 __all__ = ["EMBEDDED", "DataSource", "load", "load_folder"]
@@ -30,6 +33,7 @@ class DataSource:
         semantics: which semantics file, without ``_splits.mat``.
         allow_overlap: accept a published file that has samples in two splits.
         fingerprint: of the data; empty if they need not be known again.
+        holdout: share of each seen class that is taken out of trainval for test_seen, where the files have none.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -40,6 +44,7 @@ class DataSource:
     semantics: str | None = None
     allow_overlap: bool = False
     fingerprint: str = ""
+    holdout: float = 0.0
 
     @classmethod
     def of(cls, dataset: ZeroShotDataset) -> DataSource:
@@ -47,11 +52,11 @@ class DataSource:
         p, fingerprint = dataset.provenance, dataset.fingerprint()
         if not p.folder:
             name = p.layout if p.layout in EMBEDDED else dataset.name
-            return cls(name, allow_overlap=dataset.allow_overlap, fingerprint=fingerprint)
+            return cls(name, allow_overlap=dataset.allow_overlap, holdout=p.holdout, fingerprint=fingerprint)
         root, name = os.path.split(p.folder)
         chooses = p.layout in FORMATS and FORMATS[p.layout].chooses
         chosen = (p.features, p.semantics) if chooses else (None, None)
-        return cls(name, root, *chosen, dataset.allow_overlap, fingerprint)
+        return cls(name, root, *chosen, dataset.allow_overlap, fingerprint, p.holdout)
 
     def load(self) -> ZeroShotDataset:
         """Read the data again: those under ``root``, whatever else of their name is near.
@@ -61,16 +66,18 @@ class DataSource:
         """
         choice = {"features": self.features, "semantics": self.semantics, "allow_overlap": self.allow_overlap}
         folder = folder_of(self.name, Path(self.root)) if self.root is not None else None
+        place = f"{self.name} in {self.root}"
         if folder and formats_in(folder):
-            dataset, place = load_folder(folder, **choice), f"{self.name} in {self.root}"
+            dataset = held_out(lambda: load_folder(folder, **choice), self.holdout)
         elif self.name.lower() in EMBEDDED:
-            dataset, place = load_embedded(self.name, self.features, self.semantics), f"The embedded {self.name}"
+            place = f"The embedded {self.name}"
+            dataset = held_out(lambda: load_embedded(self.name, self.features, self.semantics), self.holdout)
         elif self.root is None:
             raise InputError(
                 f"The data set {self.name!r} was given as arrays in Python and cannot be loaded again; give it again."
             )
         else:
-            dataset, place = load(self.name, root=self.root, **choice), f"{self.name} in {self.root}"
+            dataset = load(self.name, root=self.root, holdout=self.holdout, **choice)
         if self.fingerprint and dataset.fingerprint() != self.fingerprint:
             raise InputError(
                 f"{place} holds other data than those recorded: the fingerprints differ "
@@ -86,6 +93,7 @@ def load(
     features: str | None = None,
     semantics: str | None = None,
     allow_overlap: bool = False,
+    holdout: float = 0.0,
 ) -> ZeroShotDataset:
     """Load a data set by name.
 
@@ -96,6 +104,8 @@ def load(
         features: which features file, without ``.mat``.
         semantics: which semantics file, without ``_splits.mat``.
         allow_overlap: accept a published file that has samples in two splits.
+        holdout: share of each seen class to take out of trainval for test_seen, where the files have no test_seen; see
+            `gsmflow.data.hold_out`.
 
     Raises:
         InputError: if there is no such data set or there are two, its files are damaged, or the data contradict
@@ -106,6 +116,28 @@ def load(
         'digits'
     """
     choice = {"features": features, "semantics": semantics, "allow_overlap": allow_overlap}
+    return held_out(lambda: find_and_load(name, root, choice), holdout)
+
+
+def held_out(read: Callable[[], ZeroShotDataset], share: float) -> ZeroShotDataset:
+    """A data set that is read, with a part of trainval as test_seen where it has none and a share is asked for."""
+    if not share:
+        return read()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", DataWarning)
+        data = read()
+    if not len(data.test_seen):
+        held = hold_out(data, share)  # tells for itself what looks odd in what is left
+        if held is not data:
+            whole = {f"{data.name}: {sentence}" for sentence in data.warnings}
+            data, told = held, [one for one in told if str(one.message) not in whole]
+    for one in told:
+        warnings.warn(str(one.message), one.category, stacklevel=frames_to_caller())
+    return data
+
+
+def find_and_load(name: str | Path, root: str | Path | None, choice: dict[str, Any]) -> ZeroShotDataset:
+    """The data set of a name, as `load` finds it."""
     if isinstance(name, Path):
         return load_folder(name, **choice)
     root = Path("data" if root is None else root)
@@ -115,7 +147,7 @@ def load(
     if embedded + len({place.resolve() for place in holding}) > 1:
         raise InputError(ambiguous(name, holding, embedded))
     if embedded and not holding:
-        return load_embedded(name, features, semantics)
+        return load_embedded(name, choice["features"], choice["semantics"])
     if not places:
         raise InputError(missing(name, root))
     return load_folder((holding or places)[0], **choice)
@@ -185,5 +217,8 @@ def missing(name: str, root: Path) -> str:
     there = ", ".join(path.name for path in folders(root)[:10])
     what = f"data sets there: {there}" if there else "no data set is there" if root.is_dir() else "no such folder"
     known = find(name)
-    hint = f"get {known.name} from {known.source}" if known else "choose another root="
+    if known and known.archive:
+        hint = f"get it with gsmflow data fetch {known.name}"
+    else:
+        hint = f"get {known.name} from {known.source}" if known else "choose another root="
     return f"There is no data set {name!r} in {root} ({what}); {hint}, or try the embedded 'digits'."

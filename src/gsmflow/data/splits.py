@@ -11,7 +11,10 @@ from ..errors import InputError
 from .dataset import Provenance, TrainingSet, ZeroShotDataset
 from .rows import take
 
-__all__ = ["in_split_order", "pseudo_unseen"]
+__all__ = ["hold_out", "in_split_order", "pseudo_unseen"]
+
+HELD_OUT_FROM = 3
+"""Samples that a seen class must have for one of them to be held out: two are left for validation."""
 
 
 def pseudo_unseen(
@@ -68,6 +71,8 @@ def pseudo_unseen(
         test_unseen=test_unseen,
         provenance=Provenance("pseudo-unseen", "", ""),
         semantic_names=training.semantic_names,
+        semantic_parts=training.semantic_parts,
+        one_space=training.one_space,
     )
 
 
@@ -81,6 +86,41 @@ def walk(classes: int, count: int, seed: int, fold: int) -> np.ndarray:
         while len(taken) < count:
             taken.add(int(next(sequence)))
     return np.sort(list(taken))
+
+
+def hold_out(data: ZeroShotDataset, share: float) -> ZeroShotDataset:
+    """The same problem with a stratified part of trainval as test_seen, where it has none.
+
+    The same samples each time, whatever the seed of a run: at least one and never all of each seen class that has three
+    or more.
+
+    Args:
+        data: a data set without test_seen.
+        share: of each class, between 0 and 1.
+
+    Raises:
+        InputError: if there is a test_seen, or the share is out of range.
+    """
+    if not 0 < share < 1:
+        raise InputError(f"holdout= must lie between 0 and 1; found {share:g}.")
+    if len(data.test_seen):
+        raise InputError(f"{data.name} has {len(data.test_seen)} samples in test_seen: drop holdout=.")
+    rng, labels = np.random.default_rng(0), data.labels[data.trainval]
+    parts = []
+    for k in data.seen:
+        rows = rng.permutation(data.trainval[labels == k])
+        if len(rows) >= HELD_OUT_FROM:
+            parts.append(rows[: min(max(1, round(share * len(rows))), len(rows) - 1)])
+    if not parts:
+        return data
+    test_seen = np.sort(np.concatenate(parts))
+    note = f"test_seen are {len(test_seen)} samples held out of trainval ({share:.0%} of each of {len(parts)} classes)"
+    return replace(
+        data,
+        trainval=np.setdiff1d(data.trainval, test_seen),
+        test_seen=test_seen,
+        provenance=replace(data.provenance, holdout=share, notes=(*data.provenance.notes, note)),
+    )
 
 
 def in_split_order(data: ZeroShotDataset) -> ZeroShotDataset:
@@ -103,4 +143,5 @@ def in_split_order(data: ZeroShotDataset) -> ZeroShotDataset:
         trainval=trainval,
         test_seen=test_seen,
         test_unseen=test_unseen,
+        sample_names=tuple(data.sample_names[row] for row in rows) if data.sample_names else (),
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..dataset import ZeroShotDataset
-from . import numpy_files, packed, xlsa17
+from . import folder, numpy_files, packed, xlsa17
 
 __all__ = ["FORMATS", "Format", "formats_in"]
 
@@ -71,12 +71,18 @@ class Format:
     chooses: bool = False
 
 
+def holds_numpy(place: Path) -> bool:
+    """Whether a folder is in the numpy layout; one of one's own data may hold files of the same names."""
+    return numpy_files.holds(place) and not folder.holds(place)
+
+
 FORMATS: dict[str, Format] = {
     one.name: one
     for one in (
+        Format("folder", folder.holds, folder.read, folder.write, "classes.csv with images or features", True),
         Format("packed", packed.holds, packed.read, packed.write, "data.mat with label.mat"),
         Format("xlsa17", xlsa17.holds, xlsa17.read, xlsa17.write, "<features>.mat with <semantics>_splits.mat", True),
-        Format("numpy", numpy_files.holds, numpy_files.read, numpy_files.write, "features.npy with its companions"),
+        Format("numpy", holds_numpy, numpy_files.read, numpy_files.write, "features.npy with its companions"),
     )
 }
 """All formats by name. Of those that a folder holds, the first is read."""

@@ -8,8 +8,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ...errors import InputError
+from ..vectors import whole
 
-__all__ = ["cells", "indices", "matrix", "names", "numbers", "read_mat", "save_mat"]
+__all__ = ["cells", "check_keys", "indices", "matrix", "names", "numbers", "read_mat", "save_mat"]
 
 MOST_BYTES = 2**32 - 2**16
 """A variable of a MATLAB v5 file counts its bytes in 32 bits, its header among them."""
@@ -26,14 +27,37 @@ def read_mat(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = 
     Raises:
         InputError: if the file is missing, damaged, or lacks a required variable; if it is v7.3 and h5py is missing.
     """
+    content, present = variables(path, [*required, *optional])
+    lacks(path, required, present)
+    return content
+
+
+def check_keys(path: Path, required: tuple[str, ...]) -> None:
+    """Look into a file without reading its arrays.
+
+    Raises:
+        InputError: as `read_mat`.
+    """
+    _, present = variables(path, [])
+    lacks(path, required, present)
+
+
+def lacks(path: Path, required: tuple[str, ...], present: list[str]) -> None:
+    """Raise `InputError` if a variable is not there."""
+    for key in required:
+        if key not in present:
+            raise InputError(f"{path} lacks the key {key!r}; it has {', '.join(sorted(present)) or 'no key'}.")
+
+
+def variables(path: Path, wanted: list[str]) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The variables wanted, and the names of all."""
     if not path.is_file():
         raise InputError(f"The file {path} does not exist.")
-    wanted = [*required, *optional]
     try:
         with path.open("rb") as file:
             start = file.read(128)
         is_hdf5 = start.startswith((b"\x89HDF\r\n\x1a\n", b"MATLAB 7.3"))
-        content, present = (read_hdf5 if is_hdf5 else read_v5)(path, wanted)
+        return (read_hdf5 if is_hdf5 else read_v5)(path, wanted)
     except (InputError, MemoryError):
         raise
     except Exception as error:  # a damaged file can fail anywhere inside of the reader
@@ -42,10 +66,6 @@ def read_mat(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = 
             f"{path} is not a readable .mat file ({reason}); it has {path.stat().st_size:,} bytes and may be cut off: "
             "fetch it again."
         ) from error
-    for key in required:
-        if key not in content:
-            raise InputError(f"{path} lacks the key {key!r}; it has {', '.join(sorted(present)) or 'no key'}.")
-    return content
 
 
 def read_v5(path: Path, wanted: list[str]) -> tuple[dict[str, np.ndarray], list[str]]:
@@ -96,10 +116,7 @@ def matrix(array: np.ndarray, what: str, path: Path) -> np.ndarray:
 
 def indices(array: np.ndarray, what: str, path: Path) -> np.ndarray:
     """1-based MATLAB numbers of any shape and type as a 0-based int64 vector."""
-    flat = np.asarray(array).ravel()
-    if flat.dtype.kind not in "iuf" or (flat.dtype.kind == "f" and not (flat == np.round(flat)).all()):
-        raise InputError(f"{path}: {what} must hold whole numbers counted from 1; found {flat.dtype} values.")
-    return flat.astype(np.int64) - 1
+    return whole(np.ravel(array), f"{path}: {what}", counted_from=1) - 1
 
 
 def names(cells: np.ndarray | None) -> tuple[str, ...]:

@@ -2,12 +2,16 @@
 
 ``features.npy`` (N, D) and ``labels.npy`` (N,), class ids counted from 0; ``semantics.npy`` (K, S), row k of class k;
 ``trainval.npy``, sample indices counted from 0; if there are some, ``test_seen.npy``, ``test_unseen.npy``, of which a
-missing one is an empty test, and ``class_names.txt`` and ``semantic_names.txt``, a name a line.
+missing one is an empty test, and ``class_names.txt``, ``semantic_names.txt`` and ``sample_names.txt``, a name a line.
+
+Others write it otherwise, and are read where that can mean one thing only: labels as names, or counted from 1; indices
+counted from 1, or masks; matrices the other way round; ``features.csv`` for ``features.npy``.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -15,18 +19,23 @@ from typing import BinaryIO
 import numpy as np
 
 from ...errors import InputError
+from ..checks import SPLITS
 from ..dataset import ARRAYS, Provenance, ZeroShotDataset
+from ..labels import columns_are_classes, one_a_sample, read_labels, read_splits
 from ..rows import chunks
+from ..tables import NumberTable, read_npy, read_table
 from .files import check_names, write_together
 
 __all__ = ["holds", "read", "write"]
 
-OPTIONAL = ("test_seen", "test_unseen")
+FEATURES = ("features.npy", "features.csv")
+NAMES = ("class_names", "semantic_names", "sample_names")
 
 
 def holds(folder: Path) -> bool:
-    """Whether there is ``features.npy``."""
-    return (folder / "features.npy").exists()
+    """Whether there is ``features.npy``, or ``features.csv`` with a split of this layout beside it."""
+    csv = (folder / "features.csv").exists() and (folder / "trainval.npy").exists()
+    return csv or (folder / "features.npy").exists()
 
 
 def read(
@@ -52,31 +61,70 @@ def read(
     folder = Path(folder)
     if features or semantics:
         raise InputError(f"{folder} holds .npy files, with one set of features and semantics; drop the options.")
-    keys = [key for key in ARRAYS if key not in OPTIONAL or os.path.lexists(folder / f"{key}.npy")]
-    arrays = {key: read_array(folder / f"{key}.npy", mapped=key == "features") for key in keys}
     place = os.path.abspath(folder)
+    names = {key: read_lines(folder / f"{key}.txt") for key in NAMES}
+    raw = one_a_sample(
+        read_npy(folder / "labels.npy", mapped=False), folder / "labels.npy", class_names=names["class_names"]
+    )
+    file, x = read_features(folder, len(raw))
+    table, table_notes = read_semantics(folder / "semantics.npy", raw, names["class_names"])
+    labels = read_labels(
+        raw,
+        len(table),
+        names["class_names"],
+        counted_from=0,
+        where=folder / "labels.npy",
+        names_in="class_names.txt",
+    )
+    there = [split for split in SPLITS if split == "trainval" or os.path.lexists(folder / f"{split}.npy")]
+    given = {split: read_npy(folder / f"{split}.npy", mapped=False) if split in there else () for split in SPLITS}
+    splits = read_splits(given, len(x.numbers), counted_from=0, labels_from=labels.counted_from, where=folder)
     return ZeroShotDataset(
         name or os.path.basename(place),
-        **arrays,
-        class_names=read_lines(folder / "class_names.txt"),
-        semantic_names=read_lines(folder / "semantic_names.txt"),
-        provenance=Provenance("numpy", files=tuple(f"{key}.npy" for key in keys), folder=place),
-        allow_overlap=allow_overlap,
+        x.numbers,
+        labels.ids,
+        table,
+        labels.class_names or tuple(f"class {k + labels.counted_from}" for k in range(len(table))),
+        splits.rows["trainval"],
+        splits.rows["test_seen"],
+        splits.rows["test_unseen"],
+        Provenance(
+            "numpy",
+            files=(file, "labels.npy", "semantics.npy", *(f"{split}.npy" for split in there)),
+            notes=(*x.notes, *table_notes, *labels.notes, *splits.notes),
+            folder=place,
+            counted_from=splits.counted_from,
+        ),
+        allow_overlap,
+        names["semantic_names"],
+        sample_names=names["sample_names"] or x.files or (),
     )
 
 
-def read_array(path: Path, *, mapped: bool) -> np.ndarray:
-    """One array, read or mapped from its file."""
-    if not path.is_file():
-        raise InputError(f"The file {path} does not exist.")
-    try:
-        return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"{path} is not a readable .npy file ({reason}); it has {path.stat().st_size:,} bytes and may be cut off: "
-            "write it again with numpy.save."
-        ) from error
+def read_features(folder: Path, samples: int) -> tuple[str, NumberTable]:
+    """The name of the file, and features (N, D); mapped from it where they need not be turned."""
+    there = [name for name in FEATURES if (folder / name).exists()]
+    if len(there) > 1:
+        raise InputError(f"{folder} holds {' and '.join(there)}; take one away.")
+    name = there[0] if there else FEATURES[0]
+    found = read_table(folder / name)
+    if found.labels is not None:
+        raise InputError(f"{folder / name} has a column of classes, and labels.npy stands beside it; take one away.")
+    rows, columns = found.numbers.shape
+    if rows != samples == columns:
+        note = f"{name} holds features as (D, N), where the layout is (N, D)"
+        return name, replace(found, numbers=found.numbers.T, notes=(*found.notes, note))
+    return name, found
+
+
+def read_semantics(path: Path, labels: np.ndarray, class_names: tuple[str, ...]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Semantics (K, S), and notes."""
+    table = read_npy(path, mapped=False)
+    if table.ndim != 2 or table.dtype.kind not in "iuf":
+        raise InputError(f"{path}: semantics must be a matrix of numbers; found shape {table.shape} of {table.dtype}.")
+    if columns_are_classes(table, labels, class_names):
+        return table.T, (f"{path.name} holds semantics as (S, K), where the layout is (K, S)",)
+    return table, ()
 
 
 def read_lines(path: Path) -> tuple[str, ...]:
@@ -99,7 +147,7 @@ def write(dataset: ZeroShotDataset, folder: str | Path) -> None:
     """
     folder = Path(folder)
     writers = {f"{key}.npy": partial(write_array, getattr(dataset, key)) for key in reversed(ARRAYS)}
-    for key in ("semantic_names", "class_names"):
+    for key in reversed(NAMES):
         names = getattr(dataset, key)
         check_names(dataset.name, names)
         if names or (folder / f"{key}.txt").exists():  # names that stand there are of other data: refused

@@ -123,7 +123,7 @@ def class_ids(
 def write(dataset: ZeroShotDataset, folder: str | Path) -> None:
     """Write ``data.mat`` and ``label.mat``, classes in the order of their ids.
 
-    Names of the dimensions of the semantics are not kept.
+    Names of the dimensions of the semantics, and of samples, are not kept.
 
     Raises:
         InputError: if the samples do not stand split after split, as these files keep no other order; if an unseen

@@ -3,7 +3,11 @@
 ``<folder>/<features>.mat`` holds ``features`` (D, N) and ``labels`` (N, 1); ``<folder>/<semantics>_splits.mat`` holds
 ``att`` (S, K), a column a class in the order of ``allclasses_names``, which is not sorted, and ``trainval_loc``,
 ``test_seen_loc``, ``test_unseen_loc``, of which a missing one is an empty test. Labels and locs count from 1.
-``train_loc`` and ``val_loc`` are not read: they overlap test_seen.
+``image_files`` beside the features name the samples, if they are there. ``train_loc`` and ``val_loc`` are not read:
+they overlap test_seen.
+
+Others write it otherwise, and are read where that can mean one thing only: labels as names, or counted from 0; locs
+counted from 0, or masks; matrices the other way round.
 """
 
 from __future__ import annotations
@@ -17,8 +21,9 @@ import numpy as np
 
 from ...errors import InputError
 from ..dataset import Provenance, ZeroShotDataset
+from ..labels import columns_are_classes, one_a_sample, read_labels, read_splits
 from .files import check_names, write_together
-from .mat import cells, indices, matrix, names, numbers, read_mat, save_mat
+from .mat import cells, matrix, names, numbers, read_mat, save_mat
 
 __all__ = ["holds", "read", "write"]
 
@@ -58,50 +63,69 @@ def read(
     semantics, semantics_notes = choose(semantics, "att", splits, "semantics", folder)
     features_path, splits_path = folder / f"{features}.mat", folder / f"{semantics}{SUFFIX}"
 
-    x, labels, layout_notes = read_visual(features_path)
     content = read_mat(splits_path, ("att", LOCS[0]), (*LOCS[1:], "allclasses_names"))
-    table = matrix(content["att"], "att", splits_path).T
     class_names = names(content.get("allclasses_names"))
-    if class_names and len(class_names) != len(table):
-        raise InputError(
-            f"{splits_path}: att of shape {table.T.shape} holds {len(table)} classes, a column each, but "
-            f"allclasses_names {len(class_names)}."
-        )
-    trainval, test_seen, test_unseen = (indices(content.get(key, np.zeros(0)), key, splits_path) for key in LOCS)
+    x, raw, sample_names, x_notes = read_visual(features_path, class_names)
+    table, table_notes = read_semantics(content["att"], raw, class_names, splits_path)
+    labels = read_labels(raw, len(table), class_names, counted_from=1, where=features_path, names_in="allclasses_names")
+    given = {loc.removesuffix("_loc"): content.get(loc, np.zeros(0)) for loc in LOCS}
+    splits = read_splits(given, len(x), counted_from=1, labels_from=labels.counted_from, where=splits_path)
     place = os.path.abspath(folder)
     return ZeroShotDataset(
         name or os.path.basename(place),
         x,
-        labels,
+        labels.ids,
         table,
-        class_names,
-        trainval,
-        test_seen,
-        test_unseen,
+        labels.class_names or tuple(f"class {k + labels.counted_from}" for k in range(len(table))),
+        splits.rows["trainval"],
+        splits.rows["test_seen"],
+        splits.rows["test_unseen"],
         Provenance(
             "xlsa17",
             features,
             semantics,
             (features_path.name, splits_path.name),
-            (*features_notes, *semantics_notes, *layout_notes),
+            (*features_notes, *semantics_notes, *x_notes, *table_notes, *labels.notes, *splits.notes),
             folder=place,
-            counted_from=1,
+            counted_from=splits.counted_from,
         ),
         allow_overlap,
+        sample_names=sample_names,
     )
 
 
-def read_visual(path: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Features (N, D) float32, labels (N,) counted from 0, and notes."""
-    content = read_mat(path, ("features", "labels"))
-    labels = indices(content["labels"], "labels", path)
+def read_visual(path: Path, class_names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], list[str]]:
+    """Features (N, D) float32, labels (N,) as they are, names of the samples if there are some, and notes."""
+    content = read_mat(path, ("features", "labels"), ("image_files",))
+    labels = one_a_sample(content["labels"], path, class_names, counted_from=1)
+    files = content.get("image_files")
+    sample_names = names(files) if files is not None and files.dtype.kind in "OU" else ()
+    notes = []
+    if len(sample_names) not in (0, len(labels)):
+        notes = [f"image_files of {path.name} are {len(sample_names)} for {len(labels)} samples, and left out"]
+        sample_names = ()
     x = matrix(content.pop("features"), "features", path)  # popped: a double array is let go once it is converted
     if x.shape[1] == len(labels):
-        return np.ascontiguousarray(x.T, dtype=np.float32), labels, []
+        return np.ascontiguousarray(x.T, dtype=np.float32), labels, sample_names, notes
     if x.shape[0] == len(labels):
-        note = f"{path.name} holds features as (N, D), where the standard is (D, N)"
-        return np.ascontiguousarray(x, dtype=np.float32), labels, [note]
+        notes.append(f"{path.name} holds features as (N, D), where the standard is (D, N)")
+        return np.ascontiguousarray(x, dtype=np.float32), labels, sample_names, notes
     raise InputError(f"{path}: features of shape {x.shape} do not fit {len(labels)} labels; expected (D, N).")
+
+
+def read_semantics(
+    att: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...], path: Path
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Semantics (K, S), and notes."""
+    table = matrix(att, "att", path).T
+    if columns_are_classes(table, labels, class_names):
+        return table.T, (f"{path.name} holds att as (K, S), where the standard is (S, K)",)
+    if class_names and len(class_names) != len(table):
+        raise InputError(
+            f"{path}: att of shape {att.shape} holds {len(table)} classes, a column each, but allclasses_names "
+            f"{len(class_names)}."
+        )
+    return table, ()
 
 
 def choose(asked: str | None, default: str, there: list[str], what: str, folder: Path) -> tuple[str, list[str]]:
@@ -125,8 +149,10 @@ def write(dataset: ZeroShotDataset, folder: str | Path) -> None:
         InputError: if the features do not fit into a .mat file, or a name is none that it keeps; if one of the files
             is there already, or the folder cannot be written.
     """
-    check_names(dataset.name, dataset.class_names)
+    check_names(dataset.name, (*dataset.class_names, *dataset.sample_names))
     visual = {"features": dataset.features[:].T, "labels": numbers(dataset.labels)}
+    if dataset.sample_names:
+        visual["image_files"] = cells(dataset.sample_names)
     splits = {"att": dataset.semantics.T, "allclasses_names": cells(dataset.class_names)}
     for loc in LOCS:
         splits[loc] = numbers(getattr(dataset, loc.removesuffix("_loc")))
