@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.harness import THREADS, arguments
 
-NAMES = ("startup", "step", "synthesis", "softmax", "whole", "threads", "predict", "scaling", "gpu")
+NAMES = ("startup", "step", "synthesis", "softmax", "whole", "threads", "predict", "extract", "scaling", "gpu")
 DOCS = Path(__file__).parent.parent / "docs"
 
 

@@ -1,12 +1,14 @@
 """What does it cost to ask a model: rows a second and memory for a million rows, and for 21,841 classes.
 
-Each is a process of its own; the features lie in a mapped file, so that memory is what asking takes. The peer reads all
-rows at once and holds all scores.
+Each is a process of its own; the features lie in a file, so that memory is what asking takes. The peer reads all
+rows at once and holds all scores. ``gsmflow predict`` is measured from the command to the finished file, with all that
+its process ever held.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 import threading
 import time
@@ -15,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.harness import Row, arguments, finish, in_own_process
+from benchmarks.harness import Row, arguments, finish, in_own_process, peak_mb
 from gsmflow.generators import Classes, Gaussian
 from gsmflow.model import About, ZeroShotModel
 from gsmflow.recognizers import build_recognizer
@@ -75,10 +77,39 @@ def ask(path: str, classes: int, how: str) -> None:
     print(json.dumps({"seconds": seconds, "mb": max(watch.peak - before, 0.0)}))
 
 
+def command(model: str, path: str, out: str) -> None:
+    """Time and peak memory of the command line, as JSON."""
+    from gsmflow.cli import main
+
+    start = time.perf_counter()
+    sys.argv = ["gsmflow", "predict", model, path, "--out", out, "--threads", "1", "--quiet"]
+    main()
+    print(json.dumps({"seconds": time.perf_counter() - start, "mb": peak_mb()}))
+
+
+def commands(path: Path, count: int, classes: int, dim: int) -> list[Row]:
+    """What ``gsmflow predict`` takes to write files of several formats."""
+    model = path.with_name("model.safetensors")
+    closed_form(classes, dim, min(256, dim)).save(model)
+    rows = []
+    for suffix in ("jsonl", "csv", "parquet"):
+        out = path.with_name(f"guesses.{suffix}")
+        found = in_own_process("predict", "--command", str(model), str(path), str(out))
+        size = out.stat().st_size / 2**20
+        measured = f"{count / found['seconds']:,.0f} rows a second, {found['mb']:.0f} MB in all, {size:.0f} MB written"
+        rows.append(Row(f"gsmflow predict, {suffix}: {count:,} rows x {dim}, {classes:,} classes", "", "", measured))
+        out.unlink()
+    return rows
+
+
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--ask", nargs=3)
+    parser.add_argument("--command", nargs=3)
     asked = parser.parse_args()
+    if asked.command:
+        command(*asked.command)
+        return
     if asked.ask:
         ask(asked.ask[0], int(asked.ask[1]), asked.ask[2])
         return
@@ -97,6 +128,8 @@ def main() -> None:
                 found = in_own_process("predict", "--ask", str(path), str(classes), how)
                 measured = f"{count / found['seconds']:,.0f} rows a second, {found['mb']:.0f} MB above the model"
                 rows.append(Row(f"{how}: {count:,} rows x {dim}, {classes:,} classes", "", "0.7 GiB", measured))
+            if count == cases[0][0]:
+                rows += commands(path, count, classes, dim)
         few = min(100_000, cases[0][0])
         np.save(path, np.random.default_rng(0).normal(size=(few, dim)).astype(np.float32))
         found = in_own_process("predict", "--ask", str(path), str(cases[0][1]), "all at once")
