@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 from gsmflow.generators import adopt
-from gsmflow.semantics import SemanticMap
+from gsmflow.scaling import Scaling
+from gsmflow.semantics import SemanticMap, SemanticWeighting, Words
 
 KINDS = ["none", "l2", "sqrt", "spread"]
 
@@ -79,3 +80,45 @@ def test_it_is_saved_and_loaded(kind, tmp_path):
     assert torch.equal(loaded(a), fitted(a))
     assert set(fitted.state_dict()) == ({"centre", "directions"} if kind == "spread" else set())
     assert repr(fitted) == f"SemanticMap({kind}, dim=5)"
+
+
+PARTS = (("attributes", 3), ("text", 2))
+
+
+@pytest.mark.parametrize("weight", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_each_part_has_its_length(weight, dtype):
+    a = as_semantics(12, 5).to(dtype)
+    a[3, :3] = 0
+    found = SemanticWeighting(PARTS, weight)(a)
+    assert (found.shape, found.dtype) == (a.shape, dtype)
+    expected = torch.ones(12, dtype=dtype)
+    torch.testing.assert_close(found[:, 3:].norm(dim=1), weight * expected)
+    expected[3] = 0
+    torch.testing.assert_close(found[:, :3].norm(dim=1), expected)
+    torch.testing.assert_close(F.normalize(found[:, 3:], dim=1), F.normalize(a[:, 3:], dim=1))
+    rows = torch.cat([SemanticWeighting(PARTS, weight)(row) for row in a.split(1)])
+    assert torch.equal(rows, found), "a class is weighted the same whoever stands beside it"
+    torch.testing.assert_close(SemanticWeighting(PARTS, weight)(7 * a), found)  # the unit of a part does not matter
+
+
+@pytest.mark.parametrize("parts", [(), (("text", 5),), (("attributes", 5),)], ids=str)
+def test_one_part_alone_stays_as_it_is(parts):
+    a = as_semantics(4, 5)
+    weighting = SemanticWeighting(parts, 2.0)
+    assert weighting(a) is a
+    assert not weighting.state_dict()
+    assert repr(weighting) == "SemanticWeighting(one part)"
+
+
+def test_a_weight_that_is_not_named_is_one():
+    a = as_semantics(4, 5)
+    assert torch.equal(SemanticWeighting(PARTS)(a), SemanticWeighting(PARTS, 1.0)(a))
+    assert repr(SemanticWeighting(PARTS, 0.5)) == "SemanticWeighting(attributes=3, text=2, text_weight=0.5)"
+
+
+@pytest.mark.parametrize(("parts", "columns"), [((), [0, 1, 2, 3, 4]), (PARTS, [3, 4]), (PARTS[::-1], [0, 1])], ids=str)
+def test_words_are_found_and_scaled_as_features_are(parts, columns):
+    a = as_semantics(4, 5)
+    scaling = Scaling(len(columns), "l2")
+    torch.testing.assert_close(Words.among(parts, scaling)(a), F.normalize(a[:, columns], dim=1))

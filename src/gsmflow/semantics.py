@@ -1,7 +1,11 @@
-"""Maps of class semantics, fitted on the seen classes and kept for those that come later."""
+"""Maps of class semantics: those fitted on the seen classes and kept for those that come later, the weighting of parts,
+and the words among semantics that lie in the space of the features.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,7 +17,12 @@ from .settings import SemanticKind
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-__all__ = ["SemanticMap"]
+__all__ = ["TEXT", "SemanticMap", "SemanticWeighting", "Words", "has_weight"]
+
+TEXT = "text"
+"""The part of semantics that was made of words."""
+
+Parts = Sequence[tuple[str, int]]
 
 
 class SemanticMap(nn.Module):
@@ -78,3 +87,82 @@ class SemanticMap(nn.Module):
     def extra_repr(self) -> str:
         """Which map, of what dimension."""
         return f"{self.kind}, dim={self.dim}"
+
+
+def has_weight(parts: Parts) -> bool:
+    """Whether semantics are put together from words and something else, so that one weighs against the other.
+
+    >>> has_weight((("attributes", 85), ("text", 512))), has_weight((("text", 512),)), has_weight(())
+    (True, False, False)
+    """
+    return len(parts) > 1 and TEXT in (name for name, _ in parts)
+
+
+class SemanticWeighting(nn.Module):
+    """A map of semantics that are put together from parts, ``(k, S)`` to ``(k, S)``, a row a class.
+
+    Each part of a row is scaled to length 1, that of the words then to length ``text_weight``: neither more columns nor
+    greater numbers make a part count for more. Nothing is fitted. Without parts, or with one alone, semantics stay as
+    they are, to the bit.
+
+    Args:
+        parts: name and width of each, in the order of columns; that of the words is called ``text``.
+        text_weight: what the words count for, against 1; None: 1.
+
+    Example:
+        >>> SemanticWeighting((("attributes", 2), ("text", 1)), 2.0)(torch.tensor([[3.0, 4.0, 9.0]]))
+        tensor([[0.6000, 0.8000, 2.0000]])
+    """
+
+    def __init__(self, parts: Parts = (), text_weight: float | None = None):
+        super().__init__()
+        self.parts = tuple(parts) if len(parts) > 1 else ()
+        self.text_weight = 1.0 if text_weight is None else text_weight
+
+    def forward(self, semantics: Float[Tensor, "k s"]) -> Float[Tensor, "k s"]:
+        """Weight the rows of any classes."""
+        if not self.parts:
+            return semantics
+        columns = semantics.double().split([width for _, width in self.parts], dim=1)
+        weights = [self.text_weight if name == TEXT else 1.0 for name, _ in self.parts]
+        weighted = [weight * F.normalize(part, dim=1) for weight, part in zip(weights, columns, strict=True)]
+        return torch.cat(weighted, 1).to(semantics)
+
+    def extra_repr(self) -> str:
+        """The parts, and what the words count for."""
+        widths = ", ".join(f"{name}={width}" for name, width in self.parts)
+        return f"{widths}, text_weight={self.text_weight:g}" if self.parts else "one part"
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """What finds, in the semantics of any classes, their words as vectors in the space of the features.
+
+    Images and words lie in one space where one model was trained to put them there, such as CLIP (Radford et al. 2021,
+    https://arxiv.org/abs/2103.00020).
+
+    Attributes:
+        columns: of the semantics.
+        scaling: of the features: what is done to them is done to the words.
+
+    Example:
+        >>> Words.among((("attributes", 85), ("text", 512)), nn.Identity()).columns
+        slice(85, 597, None)
+    """
+
+    columns: slice
+    scaling: nn.Module
+
+    @classmethod
+    def among(cls, parts: Parts, scaling: nn.Module) -> Words:
+        """Find the part that was made of words; all columns where there are no parts."""
+        start = 0
+        for name, width in parts:
+            if name == TEXT:
+                return cls(slice(start, start + width), scaling)
+            start += width
+        return cls(slice(0, None), scaling)
+
+    def __call__(self, semantics: Float[Tensor, "k s"]) -> Float[Tensor, "k d"]:
+        """The words of each class, scaled as features are."""
+        return self.scaling(semantics[:, self.columns])

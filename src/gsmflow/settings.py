@@ -14,6 +14,7 @@ from annotated_types import Ge, Gt, Interval, MinLen
 
 __all__ = [
     "CVAESettings",
+    "CosineSettings",
     "DAPSettings",
     "ESZSLSettings",
     "FlowSettings",
@@ -38,6 +39,7 @@ out; see `gsmflow.semantics`."""
 SemanticKinds = Annotated[tuple[SemanticKind, ...], MinLen(1)]
 Distances = Annotated[tuple[Literal["euclidean", "cosine"], ...], MinLen(1)]
 Penalties = Annotated[tuple[Positive, ...], MinLen(1)]
+Priors = Annotated[tuple[Literal["none", "words"], ...], MinLen(1)]
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,9 @@ class GaussianSettings:
     """shrinkage of the within-class covariance towards a sphere"""
     widens: Annotated[tuple[NotNegative, ...], MinLen(1)] = (0.5, 1.0)
     """share of the left-out errors' covariance that is added to unseen classes"""
+    priors: Priors = ("none", "words")
+    """what class means are predicted from before the regression: nothing, or a multiple of the words where these lie in
+    the space of the features (elsewhere it is not tried)"""
 
 
 @dataclass(frozen=True)
@@ -171,6 +176,16 @@ class DAPSettings:
 
 
 @dataclass(frozen=True)
+class CosineSettings:
+    """Zero-shot by cosine (Radford et al. 2021)."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    temperature: Positive = 0.01
+    """cosines are divided by it; it matters for probabilities alone"""
+
+
+@dataclass(frozen=True)
 class TrainingSettings:
     """Adam with a step schedule on shuffled full batches."""
 
@@ -251,12 +266,16 @@ class Settings:
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     generator: str = "linear-flow"
-    """what learns p(features given semantics): linear-flow, gaussian, gsmflow, cvae, wgan, eszsl, prototype or dap"""
+    """what learns p(features given semantics): linear-flow, gaussian, gsmflow, cvae, wgan, eszsl, prototype, dap or
+    cosine"""
     recognizer: str = "likelihood"
     """what decides the class of a feature vector: likelihood, softmax, compatibility, or auto: all that the generator
     supports, chosen by the protocol"""
     scaling: Literal["minmax", "none", "l2", "sqrt-l2"] = "none"
     """scaling of the features: each dimension to [0, 1], nothing, rows to length 1, or that after square roots"""
+    text_weight: Positive | None = None
+    """what text counts for against 1 for attributes, where semantics are both; default: 1, and the validated protocol
+    tries 0.25, 1 and 4"""
     seed: Annotated[int, Ge(0)] = 0
     """the same seed on the same machine gives the same numbers"""
     flow: FlowSettings = field(default_factory=FlowSettings)
@@ -267,6 +286,7 @@ class Settings:
     eszsl: ESZSLSettings = field(default_factory=ESZSLSettings)
     prototype: PrototypeSettings = field(default_factory=PrototypeSettings)
     dap: DAPSettings = field(default_factory=DAPSettings)
+    cosine: CosineSettings = field(default_factory=CosineSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     softmax: SoftmaxSettings = field(default_factory=SoftmaxSettings)
     selection: SelectionSettings = field(default_factory=SelectionSettings)

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from gsmflow.data import synthetic
 from gsmflow.generators import GENERATORS, Classes, ClosedForm, Density, Sampler, Scorer, Trained, build_generator
+from gsmflow.scaling import Scaling
+from gsmflow.semantics import Words
 from gsmflow.settings import (
     CVAESettings,
     DAPSettings,
@@ -31,11 +33,15 @@ SETTINGS = Settings(
     training=TrainingSettings(batch=32, lr=1e-3),
 )
 NAMES = list(GENERATORS)
+ON_WORDS = " on words"
+CASES = [*NAMES, *(f"{name}{ON_WORDS}" for name in ("gaussian", "linear-flow"))]
+"""Every generator, and those whose means can be predicted from words as well."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Features in [0, 1] of seen classes whose ids lie between those of unseen ones."""
+    """Features in [0, 1] of seen classes whose ids lie between those of unseen ones; semantics have as many dimensions,
+    so that they can be taken for words in one space."""
 
     x: Tensor
     labels: Tensor
@@ -49,23 +55,27 @@ class Problem:
             self.classes.semantics[stay],
             torch.searchsorted(stay, seen),
             torch.searchsorted(stay, unseen[~torch.isin(unseen, removed)]),
+            self.classes.words,
         )
         return Problem(self.x, torch.searchsorted(stay, self.labels), classes), torch.cat([stay, removed])
 
 
-def make_problem(dim: int = 6, unseen: int = 4, semantic_dim: int = 5) -> Problem:
+def make_problem(dim: int = 6, unseen: int = 4, semantic_dim: int = 6) -> Problem:
     training = synthetic(classes=10, unseen=4, samples=15, dim=dim, semantic_dim=semantic_dim, seed=3).training()
     x, ids = torch.tensor(training.features), torch.tensor([0, 2, 3, 5, 6, 8, 1, 4, 7, 9])
     semantics = torch.empty(10, semantic_dim)
     semantics[ids] = torch.tensor(training.semantics)
     x = (x - x.amin(0)) / (x.amax(0) - x.amin(0))
-    problem = Problem(x, ids[torch.tensor(training.labels)], Classes(semantics, ids[:6], ids[6:]))
+    words = Words(slice(0, None), Scaling(dim)) if dim == semantic_dim else None
+    problem = Problem(x, ids[torch.tensor(training.labels)], Classes(semantics, ids[:6], ids[6:], words))
     return problem if unseen == 4 else problem.without(problem.classes.unseen[unseen:])[0]
 
 
 def settings_for(name: str, semantics: str | None = None) -> Settings:
-    """The settings with this generator, and with this map of semantics where one is given."""
-    settings = replace(SETTINGS, generator=name)
+    """The settings of a case, and with this map of semantics where one is given."""
+    name, on_words, _ = name.partition(ON_WORDS)
+    priors = ("words",) if on_words else ("none",)
+    settings = replace(SETTINGS, generator=name, gaussian=replace(SETTINGS.gaussian, priors=priors))
     if semantics is None:
         return settings
     for section in GENERATORS[name].sections:
@@ -110,4 +120,4 @@ def answers(model: nn.Module, x: Tensor, classes: Tensor) -> dict[str, Tensor]:
 def classes_of(model: nn.Module) -> Classes:
     """The classes that a generator, or the closed form it stands on, knows now."""
     known = getattr(model, "base", model)
-    return Classes(known.semantics, known.seen, known.unseen)
+    return Classes(known.semantics, known.seen, known.unseen, known.words)

@@ -1,5 +1,6 @@
 """The closed form against scikit-learn, torch.distributions and explicit refits."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -8,14 +9,17 @@ import torch
 import torch.nn.functional as F
 from sklearn.kernel_ridge import KernelRidge
 
+import gsmflow
 from gsmflow import streams
 from gsmflow.data import synthetic
 from gsmflow.generators import Classes, Gaussian, LinearFlow, adopt
 from gsmflow.generators import gaussian as module
 from gsmflow.generators.gaussian import Statistics
-from gsmflow.generators.regression import MOST_LANDMARKS, Kernel, Ridge
-from gsmflow.semantics import SemanticMap
+from gsmflow.generators.regression import MOST_LANDMARKS, Kernel, Ridge, RidgeOnWords
+from gsmflow.scaling import Scaling
+from gsmflow.semantics import SemanticMap, Words
 from gsmflow.settings import GaussianSettings, LinearFlowSettings
+from tests.one_space import aligned
 
 SETTINGS = GaussianSettings(dims=5, semantics=("l2",), kernels=("rbf",), ridges=(0.1,), shrinks=(0.2,), widens=(1.0,))
 
@@ -116,6 +120,81 @@ def test_left_out_errors_are_those_of_a_fit_without_the_row(kind):
         gram = features[rest].T @ features[rest] + penalty * torch.eye(features.shape[1])
         coefficients = torch.linalg.solve(gram, features[rest].T @ targets[rest])
         np.testing.assert_allclose(errors[i], targets[i] - features[i] @ coefficients, atol=1e-7)
+
+
+def words_and_means(helps: float = 0.5) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Rows of a kernel, words and means of ten classes; the means hold so much of the words."""
+    rng = np.random.default_rng(3)
+    words, rest = (torch.tensor(rng.normal(size=(10, 3))) for _ in range(2))
+    return as_semantics(10, 4), words + 2, helps * words + 0.3 * rest + 1
+
+
+def test_left_out_errors_on_words_are_those_of_a_fit_without_the_row():
+    """Of the share of the words as well as of the regression, for the centres of all rows."""
+    features, words, means = words_and_means()
+    found = RidgeOnWords(Ridge(features, means), words)
+    regression, errors = found.fit(0.2)
+    w, m = words - words.mean(0), means - means.mean(0)
+    assert float(found.share) == pytest.approx(float((w * m).sum() / (w * w).sum()))
+    assert float(found.share) == pytest.approx(0.5, abs=0.2)
+    penalty = 0.2 * features.square().sum(1).mean()
+    for i in range(10):
+        rest = torch.tensor([j for j in range(10) if j != i])
+        share = (w[rest] * m[rest]).sum() / (w[rest] * w[rest]).sum()
+        gram = features[rest].T @ features[rest] + penalty * torch.eye(4)
+        coefficients = torch.linalg.solve(gram, features[rest].T @ (m - share * w)[rest])
+        expected = m[i] - share * w[i] - features[i] @ coefficients
+        np.testing.assert_allclose(errors[i], expected, atol=1e-9)
+    plain, _ = Ridge(features, means - found.share * words).fit(0.2)
+    torch.testing.assert_close(regression(features), plain(features))
+
+
+@pytest.mark.parametrize("helps", [0.0, -0.5])
+def test_words_that_come_no_nearer_to_means_are_taken_for_nothing(helps):
+    features, words, means = words_and_means(helps)
+    plain = Ridge(features, means)
+    found = RidgeOnWords(plain, words)
+    assert found.share == 0
+    (ours, errors), (theirs, expected) = found.fit(0.2), plain.fit(0.2)
+    assert torch.equal(ours(features), theirs(features))
+    assert torch.equal(errors, expected)
+
+
+@pytest.mark.parametrize("scaling", ["none", "minmax", "l2", "sqrt-l2"])
+def test_means_on_words_are_a_share_of_the_scaled_words_and_a_regression(scaling):
+    training = aligned(seen=12, bent=0.3).training()
+    scale = Scaling.fit(torch.tensor(training.features), scaling)
+    classes = replace(Classes.of(training), words=Words.among((), scale))
+    settings = replace(SETTINGS, dims=20, priors=("words",))
+    gaussian = Gaussian(32, classes, settings)
+    gaussian.fit(scale(torch.tensor(training.features)), torch.tensor(training.labels))
+    assert gaussian.prior.share > 0.1
+    words = gaussian.view(scale(classes.semantics)).double()
+    features = gaussian.kernel(gaussian.semantic_map(classes.semantics.double()))
+    seen, unseen = classes.seen, classes.unseen
+    rest, _ = Ridge(features[seen], gaussian.centres[seen].double() - gaussian.prior.share * words[seen]).fit(0.1)
+    expected = gaussian.prior.share * words[unseen] + rest(features[unseen])
+    torch.testing.assert_close(gaussian.centres[unseen].double(), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_candidates_on_words_are_as_many_again_and_fit_repeats_each():
+    training = aligned(seen=12).training()
+    x, labels = torch.tensor(training.features), torch.tensor(training.labels)
+    classes = replace(Classes.of(training), words=Words.among((), Scaling(32)))
+    settings = replace(SETTINGS, semantics=("l2", "spread"), ridges=(0.1, 1.0), priors=("none", "words"))
+    gaussian, found = Gaussian(32, classes, settings), []
+    for choice in gaussian.candidates(x, labels):
+        again = Gaussian(32, classes, Gaussian.only(settings, choice))
+        again.fit(x, labels)
+        assert (again.count(), again.prior.kind) == (1, choice["prior"])
+        assert torch.equal(again.log_prob(x[:3], classes.unseen), gaussian.log_prob(x[:3], classes.unseen))
+        found.append((choice["semantics"], choice["prior"], choice["ridge"]))
+    assert found == list(product(("l2", "spread"), ("none", "words"), (0.1, 1.0)))
+    assert gaussian.count() == 8
+    without = replace(classes, words=None)
+    assert Gaussian(32, without, settings).count() == 4
+    with pytest.raises(gsmflow.InputError, match="needs words in the space of the features"):
+        Gaussian(32, without, replace(settings, priors=("words",)))
 
 
 def test_landmarks_come_near_the_whole_kernel():

@@ -1,6 +1,7 @@
 """What holds for every generator, whatever it is."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -25,12 +26,13 @@ from gsmflow.generators import (
     build_generator,
 )
 from gsmflow.settings import Settings
-from tests.generators.cases import NAMES, answers, build, classes_of, fit, make_problem, settings_for
+from tests.generators.cases import CASES, NAMES, answers, build, classes_of, fit, make_problem, settings_for
 
 every_generator = pytest.mark.parametrize("name", NAMES)
+every_case = pytest.mark.parametrize("name", CASES)
 TRAINED = ["linear-flow", "gsmflow", "cvae", "wgan"]
 DENSITIES = ["linear-flow", "gsmflow", "gaussian"]
-BASELINES = ["eszsl", "prototype", "dap"]
+BASELINES = ["eszsl", "prototype", "dap", "cosine"]
 MAPS = ["none", "l2", "sqrt", "spread"]
 
 
@@ -58,7 +60,7 @@ def test_a_generator_is_trained_or_a_closed_form(name, problem):
     assert isinstance(model, Trained) != isinstance(model, ClosedForm)
 
 
-@every_generator
+@every_case
 def test_shapes(name, problem):
     model, classes = fit(problem, settings_for(name)), torch.tensor([9, 0, 4])
     found = answers(model, problem.x[:7], classes)
@@ -125,13 +127,13 @@ def test_a_linear_flow_scores_in_double(problem):
 
 
 @pytest.mark.parametrize("semantics", MAPS)
-@every_generator
+@every_case
 def test_a_file_holds_all_that_a_generator_is(name, semantics, problem, tmp_path):
     """After classes came and went, too, and loaded into one that is built from the classes there are now."""
     settings = settings_for(name, semantics)
     model = fit(problem, settings)
     kept = torch.tensor([0, 4, 9, 11])
-    for change in (lambda: None, lambda: model.extend(torch.rand(2, 5)), lambda: model.keep(kept)):
+    for change in (lambda: None, lambda: model.extend(torch.rand(2, 6)), lambda: model.keep(kept)):
         change()
         save_file(model.state_dict(), tmp_path / "model.safetensors")
         torch.manual_seed(1)
@@ -140,8 +142,8 @@ def test_a_file_holds_all_that_a_generator_is(name, semantics, problem, tmp_path
         every = torch.arange(len(classes_of(model).semantics))
         expected, found = answers(model, problem.x, every), answers(loaded, problem.x, every)
         assert all(torch.equal(found[what], expected[what]) for what in expected)
-        model.extend(torch.full((1, 5), 0.3))
-        loaded.extend(torch.full((1, 5), 0.3))
+        model.extend(torch.full((1, 6), 0.3))
+        loaded.extend(torch.full((1, 6), 0.3))
         added = torch.tensor([len(every)])
         expected, found = answers(model, problem.x, added), answers(loaded, problem.x, added)
         assert all(torch.equal(found[what], expected[what]) for what in expected)
@@ -149,7 +151,7 @@ def test_a_file_holds_all_that_a_generator_is(name, semantics, problem, tmp_path
 
 
 def test_a_model_without_seen_classes_is_loaded(problem):
-    for name in NAMES:
+    for name in CASES:
         settings = settings_for(name, "spread")
         model = fit(problem, settings)
         model.keep(problem.classes.unseen)
@@ -175,32 +177,28 @@ def test_adopting_refuses_what_does_not_fit(problem):
 
 
 @pytest.mark.parametrize("semantics", MAPS)
-@every_generator
+@every_case
 def test_without_unseen_classes(name, semantics):
     problem = make_problem(unseen=0)
     assert len(problem.classes.unseen) == 0
     model = fit(problem, settings_for(name, semantics))
     assert all(value.isfinite().all() for value in answers(model, problem.x, torch.arange(6)).values())
-    model.extend(torch.rand(2, 5))
+    model.extend(torch.rand(2, 6))
     assert all(value.isfinite().all() for value in answers(model, problem.x, torch.arange(8)).values())
 
 
 @pytest.mark.parametrize("semantics", MAPS)
-@every_generator
+@every_case
 def test_a_row_of_zeros_gives_no_nan(name, semantics, problem):
     zeros = problem.classes.semantics.clone()
     zeros[[0, 1]] = 0.0
-    problem = type(problem)(problem.x, problem.labels, type(problem.classes)(zeros, *_ids(problem)))
+    problem = type(problem)(problem.x, problem.labels, replace(problem.classes, semantics=zeros))
     model = fit(problem, settings_for(name, semantics))
-    model.extend(torch.zeros(1, 5))
+    model.extend(torch.zeros(1, 6))
     assert all(value.isfinite().all() for value in answers(model, problem.x, torch.arange(11)).values())
 
 
-def _ids(problem):
-    return problem.classes.seen, problem.classes.unseen
-
-
-@every_generator
+@every_case
 def test_repr_is_readable(name, problem):
     text = repr(build(problem, settings_for(name)))
     assert "dim=6, seen=6, unseen=4" in text
@@ -239,7 +237,7 @@ def test_a_generator_is_one_class_and_one_line(problem, monkeypatch):
     assert isinstance(model, Means)
     assert issubclass(Means, Extensible)
     assert model.mean.detach().any()
-    model.extend(torch.rand(1, 5))
+    model.extend(torch.rand(1, 6))
     assert answers(model, problem.x, torch.arange(11))["sample"].shape == (11, 6)
 
 

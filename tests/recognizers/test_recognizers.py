@@ -31,6 +31,7 @@ ABLE = {
     "eszsl": ["compatibility"],
     "prototype": ["compatibility"],
     "dap": ["compatibility"],
+    "cosine": ["compatibility"],
 }
 
 
@@ -94,7 +95,7 @@ def test_direct_follows_its_generator(name, problem):
     generator.keep(kept)
     recognizer.keep(kept, problem.classes.unseen)
     torch.testing.assert_close(recognizer.scores(recognizer.view(problem.x)), before[:, kept], rtol=1e-6, atol=1e-5)
-    generator.extend(torch.rand(2, 5))
+    generator.extend(torch.rand(2, 6))
     recognizer.extend(2)
     found = recognizer.scores(recognizer.view(problem.x))
     fresh = build_recognizer(ABLE[name][-1], 6, classes_of(generator), generator)

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from gsmflow.evaluation.metrics import Curve
-from gsmflow.selection import Judged, choose, rank
+from gsmflow.files import as_json
+from gsmflow.selection import Estimate, Judged, choose, rank
 from gsmflow.selection.candidates import CURVE_POINTS, Chosen, curves_as_tensor, with_curves
 
 
@@ -90,3 +91,30 @@ def test_what_was_chosen_in_a_line():
     chosen = Chosen({"ridge": 0.1}, "likelihood", 0.5, {"scaling": "l2"}, {"shrink": 0.30000001})
     assert str(chosen) == "shrink 0.3, ridge 0.1, scaling l2, by likelihood"
     assert chosen.to_json().keys() == {"choice", "recognizer", "constant", "grid", "closed_form"}
+
+
+def test_the_estimate_is_that_of_the_winner_at_its_constant():
+    judged = [replace(found(0, fold, u), T1=t1) for fold, (u, t1) in enumerate([(60.0, 70.0), (70.0, 80.0)])]
+    estimate = choose(rank(judged)).estimate
+    assert estimate.folds == 2
+    assert (estimate.T1.mean, estimate.U.mean, estimate.S.mean, estimate.H.mean) == (75, 65, 65, 65)
+    half = 12.7062 * np.std([70, 80], ddof=1) / np.sqrt(2)  # Student's t with one degree of freedom
+    assert estimate.T1.low == pytest.approx(max(0, 75 - half), abs=1e-3)
+    assert estimate.T1.high == pytest.approx(min(100, 75 + half), abs=1e-3)
+    again = Estimate.from_json(json.loads(json.dumps(estimate.to_json())))
+    assert (again.to_json(), str(again)) == (estimate.to_json(), str(estimate))
+
+
+def test_one_fold_has_no_interval_and_the_estimate_comes_back_from_its_file():
+    estimate = choose(rank([found(0, 0, 60.0)])).estimate
+    assert str(estimate.H) == "60.0"
+    assert np.isnan(estimate.H.low)
+    again = Estimate.from_json(json.loads(as_json(estimate.to_json())))
+    assert again.H.mean == 60
+    assert np.isnan(again.H.high)
+
+
+@pytest.mark.parametrize("content", [{}, {"T1": 3}, {"T1": {"mean": 1, "low": 0}, "folds": 3}, []])
+def test_what_is_no_estimate_is_refused(content):
+    with pytest.raises(ValueError, match="no estimate"):
+        Estimate.from_json(content)

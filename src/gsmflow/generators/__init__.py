@@ -23,6 +23,7 @@ from .base import (
     adopt,
 )
 from .baselines import DAP, ESZSL, NearestPrototype
+from .cosine import Cosine
 from .cvae import CVAE
 from .flow import GSMFlow, LinearFlow
 from .gaussian import Gaussian
@@ -36,6 +37,7 @@ __all__ = [
     "WGAN",
     "Classes",
     "ClosedForm",
+    "Cosine",
     "Density",
     "Described",
     "Extensible",
@@ -71,6 +73,7 @@ GENERATORS = {
     "eszsl": GeneratorKind(ESZSL, ("eszsl",)),
     "prototype": GeneratorKind(NearestPrototype, ("prototype",)),
     "dap": GeneratorKind(DAP, ("dap",)),
+    "cosine": GeneratorKind(Cosine, ("cosine",)),
 }
 """All generators by name. To add one, write its file and a line here."""
 

@@ -12,7 +12,7 @@ from torch import Generator as Rng
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..semantics import SemanticMap
+from ..semantics import SemanticMap, SemanticWeighting, Words
 from ..settings import SemanticKind
 from ..streams import Stream, chunks
 
@@ -49,17 +49,25 @@ class Classes:
         semantics: ``(K, S)``, a row a class.
         seen: ``(Ks,)``, sorted ids of the classes with training features.
         unseen: ``(Ku,)``, sorted ids of those without; there may be none.
+        words: finds the words in the semantics, where they lie in the space of the features.
     """
 
     semantics: Float[Tensor, "k s"]
     seen: Int[Tensor, " ks"]
     unseen: Int[Tensor, " ku"]
+    words: Words | None = None
 
     @classmethod
     def of(cls, training: TrainingSet, device: torch.device | str = "cpu") -> Classes:
         """Take the classes of a training set."""
-        arrays = (training.semantics, training.seen, training.unseen)
-        return cls(*(torch.tensor(array, device=device) for array in arrays))
+        semantics, seen, unseen = (
+            torch.tensor(array, device=device) for array in (training.semantics, training.seen, training.unseen)
+        )
+        return cls(semantics, seen, unseen)
+
+    def for_generator(self, weighting: SemanticWeighting, words: Words | None) -> Classes:
+        """The same classes as a generator takes them: semantics weighted, and the words in them found."""
+        return replace(self, semantics=weighting(self.semantics), words=words)
 
 
 @runtime_checkable
@@ -144,7 +152,7 @@ class Extensible(Protocol):
     """What takes classes up and gives classes up after training."""
 
     def extend(self, semantics: Float[Tensor, "m s"]) -> None:
-        """Append unseen classes, described by raw semantics; their ids are K to K + m - 1."""
+        """Append unseen classes, described as the others are; their ids are K to K + m - 1."""
         ...
 
     def keep(self, classes: Int[Tensor, " k"]) -> None:
@@ -165,6 +173,8 @@ class Described(nn.Module):
 
     stands_on: ClassVar[str | None] = None
     """The name of the closed form that training starts from, if it starts from one."""
+    needs_words: ClassVar[bool] = False
+    """Whether it looks at nothing but words, which must lie in the space of the features as they are."""
     per_class: ClassVar[tuple[str, ...]] = ()
     """Buffers, beside the semantics, of a row a class."""
     per_seen: ClassVar[tuple[str, ...]] = ()
@@ -180,6 +190,7 @@ class Described(nn.Module):
         self.register_buffer("semantics", classes.semantics)
         self.register_buffer("seen", classes.seen)
         self.register_buffer("unseen", classes.unseen)
+        self.words = classes.words
         self.semantic_map = SemanticMap.fit(classes.semantics[classes.seen], kind)
 
     @property
@@ -188,7 +199,7 @@ class Described(nn.Module):
         return self.semantic_map(self.semantics)
 
     def extend(self, semantics: Float[Tensor, "m s"]) -> None:
-        """Append unseen classes, described by raw semantics; their ids are K to K + m - 1.
+        """Append unseen classes, described as the others are; their ids are K to K + m - 1.
 
         Raises:
             InputError: if the semantics have another dimension than those of the other classes.

@@ -209,7 +209,7 @@ class NearestPrototype(Baseline):
                     yield {"semantics": mapped, "ridge": ridge, "metric": metric}
 
     def extend(self, semantics: Float[Tensor, "m s"]) -> None:
-        """Append unseen classes, described by raw semantics: their prototypes are predicted as the others' were."""
+        """Append unseen classes, described as the others are: their prototypes are predicted as the others' were."""
         super().extend(semantics)
         added = self.mapped[len(self.prototypes) :].double()
         self.prototypes = torch.cat([self.prototypes, self.regression(added).float()])

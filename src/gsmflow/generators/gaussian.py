@@ -18,10 +18,11 @@ import torch
 from torch import Generator as Rng
 from torch import Tensor
 
+from ..errors import InputError
 from ..settings import GaussianSettings
 from ..streams import Stream, chunks
 from .base import Classes, Listed, class_sums
-from .regression import Kernel, Regression, Ridge
+from .regression import Kernel, Prior, Regression, Ridge, RidgeOnWords
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -104,12 +105,16 @@ class Gaussian(Listed):
     .. math:: \log p(x | k) = \log N(P^T (x - \bar x); m_k, \Sigma_k) + \log p_{outside}(x)
 
     P are principal directions, :math:`m_k` is the mean of a seen class or the `Regression` of an unseen one,
-    and :math:`\Sigma_k` one of two covariances: that within seen classes, or that widened by the left-out errors.
+    and :math:`\Sigma_k` one of two covariances: that within seen classes, or that widened by the left-out errors. Where
+    words lie in the space of the features, the regression may be one of what a share of them leaves over.
 
     Args:
         dim: dimension D of the features.
         classes: semantics of all classes, and which are seen.
         settings: where a setting lists several values, `candidates` tries all, and `fit` takes the first.
+
+    Raises:
+        InputError: if the prior is to be words alone, and none lie in the space of the features.
 
     Example:
         >>> from gsmflow.data import synthetic
@@ -120,6 +125,7 @@ class Gaussian(Listed):
         Gaussian(
           dim=6, seen=6, unseen=2, dims=3
           (semantic_map): SemanticMap(l2, dim=4)
+          (prior): Prior(none)
           (kernel): Kernel(linear)
           (regression): Regression(4 to 3)
         )
@@ -151,7 +157,15 @@ class Gaussian(Listed):
             self.register_buffer(name, torch.zeros(shape))
         self.register_buffer("factors", torch.eye(dims).repeat(2, 1, 1))
         self.register_buffer("left_out", torch.zeros(len(classes.seen), dims), persistent=False)
+        self.priors = tuple(prior for prior in settings.priors if prior == "none" or self.words)
+        if not self.priors:
+            raise InputError("The prior 'words' needs words in the space of the features, and there are none: drop it.")
+        self.prior = Prior(self.priors[0])
         self.kernel, self.regression = Kernel(settings.kernels[0]), Regression.blank(dims)
+
+    def count(self) -> int:
+        """The number of `candidates`: without words in the space of the features, none is tried with them."""
+        return super().count() // len(self.settings.priors) * len(self.priors)
 
     def candidates(self, x: Float[Tensor, "n d"] | Stream, labels: Int[Tensor, " n"]) -> Iterator[dict[str, Any]]:
         """Fit with every combination of the listed settings in turn; yield each choice while it is in place."""
@@ -162,29 +176,48 @@ class Gaussian(Listed):
         least = 1e-10 * float(found.class_means.square().mean())  # one sample a class says nothing of the spread
         spread = max(float(found.within.diagonal().mean()), least) or 1.0
         sphere = spread * torch.eye(len(found.within)).to(found.within)
+        words = self.place_words(self.semantics) if "words" in self.priors else None
         for mapped, kind in product(settings.semantics, settings.kernels):
             self.describe(mapped)
             semantics = self.semantic_map(self.semantics.double())
             self.kernel = Kernel.fit(semantics[self.seen], kind)
             features = self.kernel(semantics)
-            ridges = Ridge(features[self.seen], found.class_means)
-            for ridge in settings.ridges:
+            plain = Ridge(features[self.seen], found.class_means)
+            fits = [
+                plain if words is None or prior == "none" else RidgeOnWords(plain, words[self.seen])
+                for prior in self.priors
+            ]
+            for (prior, ridges), ridge in product(zip(self.priors, fits, strict=True), settings.ridges):
+                self.prior = Prior(prior, getattr(ridges, "share", None))
                 self.regression, errors = ridges.fit(ridge)
                 self.left_out = (found.class_means - errors).float()
-                centres = self.regression(features)
+                centres = self.predicted(features, words)
                 centres[self.seen] = found.class_means
                 self.centres = centres.float()
                 for shrink, widen in product(settings.shrinks, settings.widens):
                     within = (1 - shrink) * found.within + shrink * sphere
                     wide = within + widen * (errors.T @ errors) / len(errors)
                     self.factors = torch.stack([torch.linalg.cholesky(c) for c in (within, wide)]).float()
-                    yield {"semantics": mapped, "kernel": kind, "ridge": ridge, "shrink": shrink, "widen": widen}
+                    choice = {"semantics": mapped, "kernel": kind, "ridge": ridge, "shrink": shrink, "widen": widen}
+                    yield choice | ({"prior": prior} if self.words else {})
+
+    def place_words(self, semantics: Float[Tensor, "m s"]) -> Float[Tensor, "m p"]:
+        """Coordinates in the basis, in float64, of the words of classes."""
+        assert self.words
+        return (self.words(semantics.double()) - self.mean.double()) @ self.basis.double()
+
+    def predicted(self, features: Float[Tensor, "m q"], words: Float[Tensor, "m p"] | None) -> Float[Tensor, "m p"]:
+        """The means of classes, from their rows of the kernel and, where these are the prior, their words."""
+        means = self.regression(features)
+        return means if self.prior.kind == "none" else means + self.prior(words)
 
     def extend(self, semantics: Float[Tensor, "m s"]) -> None:
-        """Append unseen classes, described by raw semantics: their means are predicted as the others' were."""
+        """Append unseen classes, described as the others are: their means are predicted as the others' were."""
         super().extend(semantics)
         added = self.semantics[len(self.centres) :].double()
-        self.centres = torch.cat([self.centres, self.regression(self.kernel(self.semantic_map(added))).float()])
+        words = None if self.prior.kind == "none" else self.place_words(added)
+        means = self.predicted(self.kernel(self.semantic_map(added)), words)
+        self.centres = torch.cat([self.centres, means.float()])
 
     def twin(self) -> Gaussian:
         """Another module with the same tensors, any of which may be replaced."""

@@ -1,7 +1,10 @@
-"""Kernel ridge regression of class means on semantics, with the errors of fits that leave one class out."""
+"""Kernel ridge regression of class means on semantics, with the errors of fits that leave one class out, and the words
+that it may start from.
+"""
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,7 +13,7 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-__all__ = ["MOST_LANDMARKS", "Kernel", "Regression", "Ridge"]
+__all__ = ["MOST_LANDMARKS", "Kernel", "Prior", "Regression", "Ridge", "RidgeOnWords"]
 
 MOST_LANDMARKS = 1024
 """Seen classes that a kernel is spanned by; of more, as many, evenly chosen (Nystroem)."""
@@ -115,6 +118,12 @@ class Ridge:
         size = features.square().sum(1).mean()
         self.unit = torch.where(size > 0, size, 1.0)
 
+    def of(self, means: Float[Tensor, "ks d"]) -> Ridge:
+        """The same rows with other means."""
+        other = copy(self)
+        other.centre, other.centred = means.mean(0), means - means.mean(0)
+        return other
+
     def fit(self, ridge: float) -> tuple[Regression, Float[Tensor, "ks d"]]:
         """The fitted regression, and the left-out errors of the seen classes.
 
@@ -126,3 +135,72 @@ class Ridge:
         leverage = self.u.square() @ (self.s.square() / (self.s.square() + penalty))
         errors = (self.centred - self.features @ coefficients) / (1 - leverage)[:, None]
         return Regression(coefficients, self.centre), errors
+
+
+class Prior(nn.Module):
+    """What the means of classes are taken for before any regression: nothing, or a share of their words.
+
+    ``(k, d)`` words to ``(k, d)``, in float64.
+
+    Args:
+        kind: ``none`` or ``words``.
+        share: alpha; nothing is kept of it where the kind is ``none``.
+    """
+
+    share: Tensor
+
+    def __init__(self, kind: str, share: Tensor | None = None):
+        super().__init__()
+        self.kind = kind
+        if kind == "words":
+            self.register_buffer("share", torch.zeros((), dtype=torch.double) if share is None else share)
+
+    def forward(self, words: Float[Tensor, "k d"]) -> Float[Tensor, "k d"]:
+        """The share of the words."""
+        return self.share * words
+
+    def extra_repr(self) -> str:
+        """Which prior."""
+        return self.kind if self.kind == "none" else f"{self.kind}, share={float(self.share):.3g}"
+
+
+class RidgeOnWords:
+    r"""Ridge regression of what a share of their words leaves of the means: :math:`m_k = \alpha w_k + f_k W + c`.
+
+    :math:`\alpha` is the least-squares share of the centred words in the centred means of the seen classes. It is 0
+    where such a share, found without a class, comes no nearer to its mean than the mean of all does, summed over the
+    classes: dimensions may be equal by chance. An error at row i is that of a fit without row i, of :math:`\alpha` as
+    well as of the regression (for the centres of all rows).
+
+    Args:
+        means: ridge regression of the means.
+        words: ``(ks, d)``, of the seen classes.
+    """
+
+    def __init__(self, means: Ridge, words: Float[Tensor, "ks d"]):
+        self.means, self.words = means, means.of(words)
+        products = (self.words.centred * means.centred).sum(1)
+        squares = self.words.centred.square().sum(1)
+        share = quotient(products.sum(), squares.sum())
+        without = quotient(products.sum() - products, squares.sum() - squares)
+        gain = (2 * without * products - without.square() * squares).sum()  # |m|^2 - |m - alpha w|^2, over the classes
+        helps = (share > 0) & (gain > 0)
+        self.share, self.shares_without = share * helps, without * helps
+
+    def fit(self, ridge: float) -> tuple[Regression, Float[Tensor, "ks d"]]:
+        """The regression that is added to the share of the words, and the left-out errors of both together.
+
+        Args:
+            ridge: lambda, as `Ridge.fit` takes it.
+        """
+        of_means, errors = self.means.fit(ridge)
+        of_words, lost = self.words.fit(ridge)
+        regression = Regression(
+            of_means.coefficients - self.share * of_words.coefficients, of_means.centre - self.share * of_words.centre
+        )
+        return regression, errors - self.shares_without[:, None] * lost
+
+
+def quotient(a: Tensor, b: Tensor) -> Tensor:
+    """a / b, and 0 where b is 0."""
+    return torch.where(b > 0, a / torch.where(b > 0, b, 1.0), 0.0)

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 
-from ..data import Provenance, TrainingSet
+from ..data import EncoderRecord, Provenance, TrainingSet
 from ..errors import InputError
 from ..files import read_tensors, save_tensors
 from ..overrides import plain, validate
@@ -31,6 +31,8 @@ class About:
     Attributes:
         class_names: K names, in the order of ids.
         semantic_names: S names; empty where they have none.
+        semantic_parts: name and width of the parts that semantics are put together from; empty where there is one.
+        one_space: whether the words among semantics lie in the space of the features.
         settings: those of the final model: what was chosen stands in them alone.
         recognizer: kind of the recognizer.
         constant: calibration constant.
@@ -51,19 +53,28 @@ class About:
     recognizer: str
     constant: float = 0.0
     semantic_names: tuple[str, ...] = ()
+    semantic_parts: tuple[tuple[str, int], ...] = ()
+    one_space: bool = False
     dataset: str = ""
     provenance: Provenance | None = None
     fingerprint: str = ""
     protocol: str = ""
     selected_on: str = ""
-    encoder: dict[str, Any] | None = None
-    text_encoder: dict[str, Any] | None = None
+    encoder: EncoderRecord | None = None
+    text_encoder: EncoderRecord | None = None
     version: str = metadata.version("gsmflow")
 
     @classmethod
     def of(cls, training: TrainingSet, settings: Settings, recognizer: str) -> About:
         """What can be said of a model that was fitted to a training set."""
-        return cls(training.class_names, settings, recognizer, semantic_names=training.semantic_names)
+        return cls(
+            training.class_names,
+            settings,
+            recognizer,
+            semantic_names=training.semantic_names,
+            semantic_parts=training.semantic_parts,
+            one_space=training.one_space,
+        )
 
 
 def write_model(path: Path, tensors: Mapping[str, Tensor], about: About) -> None:

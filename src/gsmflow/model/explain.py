@@ -95,7 +95,7 @@ def described_scores(model: ZeroShotModel, x: Tensor, semantics: Tensor) -> Tens
             "explain."
         )
     other = twin(generator)
-    other.extend(semantics)
+    other.extend(model.weighting(semantics))
     count = len(model.semantics)
     every = torch.cat([model.semantics, semantics])
     unseen = torch.cat([model.unseen, torch.arange(count, len(every), device=x.device)])

@@ -110,7 +110,7 @@ def as_semantics(name: str, vector: Any, dim: int) -> Float[np.ndarray, " s"]:
     """The semantics of a class that is added.
 
     Raises:
-        InputError: if they are no ``dim`` finite numbers, or the same number throughout.
+        InputError: if they are no ``dim`` finite numbers, or all zero.
     """
     if isinstance(vector, np.ma.MaskedArray):
         raise InputError(f"The semantics of {name!r} must not be masked: fill the masked entries.")
@@ -124,6 +124,6 @@ def as_semantics(name: str, vector: Any, dim: int) -> Float[np.ndarray, " s"]:
             f"The semantics of {name!r} must be {dim} finite numbers, as those of the other classes are; found shape "
             f"{row.shape}{'' if np.isfinite(row).all() else ' with NaN or infinite values'}."
         )
-    if dim > 1 and row.min() == row.max():
-        raise InputError(f"The semantics of {name!r} are {row[0]:g} in every entry: give it a description.")
+    if dim > 1 and not row.any():
+        raise InputError(f"The semantics of {name!r} are 0 in every entry: give it a description.")
     return row

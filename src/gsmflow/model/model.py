@@ -17,6 +17,7 @@ from ..generators import Classes, Extensible, Sampler, adopt, build_generator
 from ..recognizers import Recognizer, build_recognizer
 from ..scaling import Scaling
 from ..seeds import generator as seeded
+from ..semantics import SemanticWeighting, Words
 from ..settings import Settings
 from ..streams import CHUNK
 from .about import About, read_model, write_model
@@ -76,6 +77,7 @@ class ZeroShotModel(nn.Module):
     ):
         super().__init__()
         self.scaling, self.generator, self.recognizer, self.about = scaling, generator, recognizer, about
+        self.weighting = SemanticWeighting(about.semantic_parts, about.settings.text_weight)
         self.register_buffer("semantics", classes.semantics)
         self.register_buffer("seen", classes.seen)
         self.register_buffer("unseen", classes.unseen)
@@ -101,9 +103,12 @@ class ZeroShotModel(nn.Module):
         """
         dim = len(tensors["scaling.offset"])
         classes = Classes(tensors["semantics"], tensors["seen"], tensors["unseen"])
-        generator = build_generator(dim, classes, about.settings)
+        scaling = Scaling(dim, about.settings.scaling)
+        weighting = SemanticWeighting(about.semantic_parts, about.settings.text_weight)
+        words = Words.among(about.semantic_parts, scaling) if about.one_space else None
+        generator = build_generator(dim, classes.for_generator(weighting, words), about.settings)
         recognizer = build_recognizer(about.recognizer, dim, classes, generator)
-        model = cls(Scaling(dim, about.settings.scaling), generator, recognizer, classes, about)
+        model = cls(scaling, generator, recognizer, classes, about)
         adopt(model, tensors)
         return model.eval()
 
@@ -144,7 +149,7 @@ class ZeroShotModel(nn.Module):
 
     @property
     def class_semantics(self) -> Float[np.ndarray, "k s"]:
-        """The semantics of each class, a row a class."""
+        """The semantics of each class as they were given, a row a class."""
         return self.semantics.cpu().numpy()
 
     @property
@@ -321,7 +326,7 @@ class ZeroShotModel(nn.Module):
         added = torch.as_tensor(rows, device=self.device)
         generator = self.extensible()
         self.recognizer.extend(len(added))
-        generator.extend(added)
+        generator.extend(self.weighting(added))
         count = len(self.semantics)
         self.semantics = torch.cat([self.semantics, added])
         self.unseen = torch.cat([self.unseen, torch.arange(count, len(self.semantics), device=self.device)])

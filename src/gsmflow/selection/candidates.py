@@ -10,9 +10,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..evaluation.metrics import Curve, Metrics, best_constant
+from ..evaluation.metrics import Curve, Metrics, best_constant, harmonic_mean
 
-__all__ = ["Choice", "Chosen", "Judged", "Ranked", "Stage", "choose", "curves_as_tensor", "rank", "with_curves"]
+__all__ = [
+    "Choice",
+    "Chosen",
+    "Estimate",
+    "Interval",
+    "Judged",
+    "Ranked",
+    "Stage",
+    "choose",
+    "curves_as_tensor",
+    "rank",
+    "with_curves",
+]
 
 Choice = Mapping[str, Any]
 """A candidate in its generator's own words: ``{"epoch": 3.0}``, or the constants of a closed form."""
@@ -24,6 +36,7 @@ CURVE_POINTS = 64
 """Points of the seen-unseen curve that are kept of each candidate."""
 DECIMALS = 6
 NUMBERS = ("T1", "U", "S", "H", "AUSUC")
+ESTIMATED = ("T1", "U", "S", "H")
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +132,87 @@ def with_curves(judged: Sequence[Judged], table: Tensor) -> list[Judged]:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """A mean over folds and its 95 % interval, in percent; NaN where a single fold tells none."""
+
+    mean: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Interval:
+        """The mean of some values, with the interval of Student's t, cut to 0 to 100.
+
+        Folds share training samples, which makes it too narrow; few folds make it wide.
+        """
+        mean, n = float(np.mean(values)), len(values)
+        if n < 2:
+            return cls(mean, np.nan, np.nan)
+        from scipy.special import stdtrit
+
+        half = float(stdtrit(n - 1, 0.975) * np.std(values, ddof=1) / np.sqrt(n))
+        return cls(mean, max(0.0, mean - half), min(100.0, mean + half))
+
+    def __str__(self) -> str:
+        ends = "" if np.isnan(self.low) else f" ({self.low:.1f} to {self.high:.1f})"
+        return f"{self.mean:.1f}{ends}"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What validation lets expect: means over the folds, at the calibration constant that was chosen on them.
+
+    It is no measurement on test samples. A fold has fewer classes to tell apart than the whole problem, and the
+    candidate that was best on the folds is told: both flatter. It has fewer classes to learn from: that does not.
+
+    Attributes:
+        T1: on pseudo-unseen classes among these.
+        U: on pseudo-unseen classes among all of the fold.
+        S: on held-out samples of the others among all of the fold.
+        H: harmonic mean of U and S.
+        folds: their number.
+    """
+
+    T1: Interval
+    U: Interval
+    S: Interval
+    H: Interval
+    folds: int
+
+    @classmethod
+    def of(cls, ranked: Ranked) -> Estimate:
+        """The numbers of a candidate at its constant."""
+        points = [one.curve.at(ranked.constant) for one in ranked.folds if one.curve]
+        unseen, seen = ([point[place] for point in points] for place in (0, 1))
+        both = [harmonic_mean(u, s) for u, s in points]
+        t1 = [one.T1 for one in ranked.folds]
+        return cls(Interval.of(t1), Interval.of(unseen), Interval.of(seen), Interval.of(both), len(points))
+
+    def to_json(self) -> dict[str, Any]:
+        """As ``metrics.json`` holds it, to four decimals."""
+        rounded = {name: {end: round(v, 4) for end, v in vars(getattr(self, name)).items()} for name in ESTIMATED}
+        return {**rounded, "folds": self.folds}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Estimate:
+        """What `to_json` gave, with null for NaN.
+
+        Raises:
+            ValueError: if it is something else.
+        """
+        try:
+            numbers = {
+                name: {end: np.nan if v is None else float(v) for end, v in content[name].items()} for name in ESTIMATED
+            }
+            return cls(**{name: Interval(**ends) for name, ends in numbers.items()}, folds=int(content["folds"]))
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"it is no estimate: {error}") from error
+
+    def __str__(self) -> str:
+        return "  ".join(f"{name} {getattr(self, name).mean:.1f}" for name in ESTIMATED)
+
+
+@dataclass(frozen=True)
 class Chosen:
     """The candidate that won, and the number that it won by.
 
@@ -132,6 +226,7 @@ class Chosen:
         validation_H: mean over folds of H at the constant, in percent.
         validation_H_by_fold: by number of the fold.
         test_H: H on the test sets, where they chose.
+        estimate: what the folds let expect of the final model.
     """
 
     choice: Choice
@@ -143,10 +238,11 @@ class Chosen:
     validation_H: float | None = None
     validation_H_by_fold: Mapping[str, float] | None = None
     test_H: float | None = None
+    estimate: Estimate | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As ``metrics.json`` holds it: all that is known."""
-        return {name: value for name, value in vars(self).items() if value is not None}
+        """As ``metrics.json`` holds it: all that is known but the estimate, which has a place of its own there."""
+        return {name: value for name, value in vars(self).items() if value is not None and name != "estimate"}
 
     def __str__(self) -> str:
         words = {**(self.closed_form or {}), **self.choice, **self.grid, "by": self.recognizer}
@@ -205,4 +301,5 @@ def choose(ranked: Sequence[Ranked]) -> Chosen:
         dict(first.grid),
         validation_H=best.h,
         validation_H_by_fold=by_fold,
+        estimate=Estimate.of(best),
     )

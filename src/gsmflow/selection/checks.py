@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..data import ZeroShotDataset
+from ..data.space import space_of
 from ..errors import InputError
 from ..generators import Trained, generator_kind
-from ..overrides import check_values, grid_points
+from ..overrides import assign, check_values, grid_points
 from ..recognizers import RECOGNIZERS, recognizers_for
 from ..settings import Settings
 
@@ -29,20 +31,37 @@ def check_settings(settings: Settings) -> None:
         if key.split(".")[0] in NOT_IN_A_GRID:
             raise InputError(f"The grid cannot try {key}: it is the same for all that is compared.")
     check_effect(settings, tried, "The grid tries")
+    scalings = {assign(settings, point).scaling for point in grid_points(settings.grid)} - {"none"}
+    if needs_words(settings) and scalings:
+        raise InputError(
+            f"The generator {settings.generator!r} compares features with words as both are: set scaling to none; "
+            f"found {' and '.join(sorted(scalings))}."
+        )
 
 
-def check_effect(settings: Settings, keys: Iterable[str], who: str) -> None:
-    """Refuse settings that the generator and the recognizer do not take.
+def needs_words(settings: Settings) -> bool:
+    """Whether the generator looks at nothing but words, which must lie in the space of the features."""
+    return getattr(generator_kind(settings.generator).kind, "needs_words", False)
+
+
+def check_effect(settings: Settings, keys: Iterable[str], who: str, data: ZeroShotDataset | None = None) -> None:
+    """Refuse settings that the generator and the recognizer do not take, or that have no effect on the data.
 
     Args:
         settings: all settings.
         keys: dotted keys that were asked for.
         who: asked for them: the beginning of the sentence.
+        data: what they shall work on, where that is known.
 
     Raises:
         InputError: at the first that has no effect.
     """
-    used = used_sections(settings)
+    used, keys = used_sections(settings), list(keys)
+    if data and "gaussian.priors" in keys and "words" in settings.gaussian.priors and not space_of(data).holds:
+        raise InputError(
+            f"{who} gaussian.priors to words, which has no effect: {space_of(data).reason}, so that images and words "
+            "do not lie in one space."
+        )
     for key in keys:
         if "." in key and key.split(".")[0] not in used:
             raise InputError(

@@ -20,6 +20,7 @@ from ..recognizers import Direct, fit_recognizer
 from ..runs import Interrupted, JudgedEvent, Run
 from ..scaling import Scaling
 from ..seeds import derive
+from ..semantics import SemanticWeighting, Words
 from ..settings import Settings
 from ..streams import CHUNK, Stream, on_device
 from ..training import build_optimizer, load_optimizer_tensors, minimize, optimizer_tensors, steps_per_epoch
@@ -71,13 +72,15 @@ class Fit:
     def __init__(self, problem: Problem, settings: Settings, phase: str):
         self.problem, self.settings, self.phase = problem, settings, phase
         self.seed = derive(settings.seed, phase)
-        self.labels, self.classes = problem.labels, problem.classes
-        raw = problem.x
+        raw, training, self.labels = problem.x, problem.training, problem.labels
         self.scaling = Scaling.fit(raw, settings.scaling)
+        words = Words.among(training.semantic_parts, self.scaling) if training.one_space else None
+        weighting = SemanticWeighting(training.semantic_parts, settings.text_weight)
+        self.classes = problem.classes.for_generator(weighting, words)
         self.x = Stream(raw.rows, raw.device, self.scaling) if isinstance(raw, Stream) else self.scaling(raw)
         with torch.random.fork_rng(devices=[raw.device] if raw.is_cuda else []):
             torch.manual_seed(derive(self.seed, "initial"))
-            self.generator = build_generator(problem.training.dim, self.classes, settings).to(raw.device)
+            self.generator = build_generator(training.dim, self.classes, settings).to(raw.device)
         self.epoch_steps = steps_per_epoch(len(self.x), settings.training.batch)
         self.warm: dict[str, dict[str, Tensor]] = {}
         self.viewed: tuple[TestSets, TestSets] | None = None

@@ -25,6 +25,7 @@ from ..overrides import assign, grid_points
 from ..recognizers import recognizers_for
 from ..runs import RankedEvent, Run
 from ..settings import Settings
+from .adapted import adapted
 from .candidates import Choice, Chosen, Judged, Stage, choose, rank
 from .fit import Fit, Problem
 from .folds import Folds, judged_steps
@@ -40,7 +41,7 @@ class Outcome:
         model: the final model, with the calibration constant that was chosen.
         metrics: its result on the test sets.
         chosen: what was chosen, and the number that it was chosen by.
-        test_reads: how often test labels were read.
+        test_reads: how often test labels were read; 0 where there are none.
     """
 
     model: ZeroShotModel
@@ -70,6 +71,7 @@ class Protocol:
 
 def validated(dataset: ZeroShotDataset, settings: Settings, run: Run, device: torch.device) -> Outcome:
     """Choose on pseudo-unseen classes, train on all of trainval with the choices made, read the tests once."""
+    settings = adapted(settings, dataset, run.display, chooses=True)
     whole = Problem.of(dataset.training(), None, device)
     folds = Folds(whole, settings)
     settings, before = with_closed_form(folds, settings, run)
@@ -86,7 +88,8 @@ def finished(dataset: ZeroShotDataset, whole: Problem, settings: Settings, chose
     steps = fit.make(run, chosen.choice)
     model = last(fit.models(run, chosen.recognizer, steps, settings=settings))
     model.constant = chosen.constant
-    return Outcome(model, tested(model, dataset), chosen, test_reads=1)
+    has_tests = bool(len(dataset.test_seen) or len(dataset.test_unseen))
+    return Outcome(model, tested(model, dataset), chosen, test_reads=int(has_tests))
 
 
 def tested(model: ZeroShotModel, dataset: ZeroShotDataset) -> Metrics:
@@ -114,13 +117,14 @@ def with_choice(settings: Settings, closed_form: str, choice: Choice) -> Setting
 def with_closed_form(folds: Folds, settings: Settings, run: Run) -> tuple[Settings, Chosen | None]:
     """Where the generator stands on a closed form, fix the constants of that first, chosen on the same folds.
 
-    A scaling of the features that the grid lists is chosen with them, and no longer in the grid.
+    A scaling of the features or a weight of text that the grid lists is chosen with them, and no longer in the grid.
     """
     base = stands_on(settings)
     if base is None:
         return settings, None
     sections = generator_kind(base).sections
-    of_base = tuple(line for line in settings.grid if line.partition("=")[0].split(".")[0] in ("scaling", *sections))
+    its_own = ("scaling", "text_weight", *sections)
+    of_base = tuple(line for line in settings.grid if line.partition("=")[0].split(".")[0] in its_own)
     alone = replace(settings, generator=base, recognizer="likelihood", grid=of_base)
     chosen = choose_on_folds(folds, alone, "closed form", run)
     settings = replace(settings, grid=tuple(line for line in settings.grid if line not in of_base))
@@ -187,6 +191,7 @@ def judge_fold(fit: Fit, samples: int, tried: Mapping[str, str], stage: Stage, f
 
 def published(dataset: ZeroShotDataset, settings: Settings, run: Run, device: torch.device) -> Outcome:
     """Evaluate on the test sets while training, softmax epochs included, and keep the best H: selected on test."""
+    settings = adapted(settings, dataset, run.display, chooses=False)
     whole = Problem.of(dataset.training(), dataset.tests(), device)
     if not len(dataset.test_seen) or not len(dataset.test_unseen):
         raise InputError("The published protocol selects on test, and a test set is empty: use the validated protocol.")
@@ -241,6 +246,7 @@ def fixed(dataset: ZeroShotDataset, settings: Settings, run: Run, device: torch.
 
     For problems with too few classes to take any for unseen.
     """
+    settings = adapted(settings, dataset, run.display, chooses=False)
     whole = Problem.of(dataset.training(), None, device)
     recognizer, *_ = recognizers_for(settings)
     settings = replace(settings, grid=(), recognizer=recognizer)

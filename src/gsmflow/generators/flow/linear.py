@@ -102,7 +102,7 @@ class LinearFlow(nn.Module):
         return self.learnt().sample(classes, rng=rng)
 
     def extend(self, semantics: Float[Tensor, "m s"]) -> None:
-        """Append unseen classes, described by raw semantics: the learnt map is one for all of them."""
+        """Append unseen classes, described as the others are: the learnt map is one for all of them."""
         self.base.extend(semantics)
 
     def keep(self, classes: Int[Tensor, " k"]) -> None:
