@@ -3,5 +3,6 @@
 from .about import About
 from .explain import Explanation
 from .model import ZeroShotModel
+from .prediction import Guess, Prediction, Predictions, ask
 
-__all__ = ["About", "Explanation", "ZeroShotModel"]
+__all__ = ["About", "Explanation", "Guess", "Prediction", "Predictions", "ZeroShotModel", "ask"]

@@ -1,0 +1,176 @@
+"""``gsmflow predict``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from tyro import cli
+from tyro.conf import Positional, arg
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..encoders.inputs import Batch, FeatureInputs, PictureInputs
+    from ..model import ZeroShotModel
+    from ..model.prediction import Predictions
+    from ..progress import Display
+
+__all__ = ["predict"]
+
+Form = Literal["table", "csv", "jsonl", "parquet"]
+TOP_K, PICTURES = 5, 64
+
+
+@dataclass(frozen=True)
+class PredictArguments:
+    """Name the classes of pictures or features, the most probable first.
+
+    Pictures need the encoder that the model was trained with, which it knows of. Rows of features are counted from 0.
+    """
+
+    model: Annotated[Positional[Path], arg(metavar="MODEL")]
+    """folder of a finished run, or a model file"""
+    inputs: Annotated[Positional[tuple[Path, ...]], arg(metavar="INPUT [INPUT ...]")] = ()
+    """pictures, a folder of pictures, features as .npy, .safetensors, .parquet or .csv, a folder that extract wrote"""
+    listing: Annotated[Path | None, arg(name="list", metavar="FILE")] = None
+    """choose among the pictures of a folder: a path a line, relative to it, or CSV with a column file"""
+    top_k: Annotated[int | None, arg(metavar="INT")] = None
+    """so many classes are named; default 5, or all where there are fewer"""
+    format: Annotated[Form | None, arg(metavar="{table,csv,jsonl,parquet}")] = None
+    """default: as the name of --out ends; without --out a table"""
+    out: Annotated[Path | None, arg(metavar="FILE")] = None
+    """write to this new file instead of standard output"""
+    encoder: Annotated[str | None, arg(metavar="PATH")] = None
+    """where the encoder of pictures is now; another one than the model's is refused"""
+    reject: Annotated[float | None, arg(metavar="P")] = None
+    """take for none of the classes what has no class of this probability; it is the probability among the classes that
+    the model knows, so that a picture of something else may well have a greater one"""
+    batch: Annotated[int | None, arg(metavar="INT")] = None
+    """pictures that are encoded at a time; default 64"""
+    skip_bad: bool = False
+    """leave out pictures that cannot be read and rows that hold NaN, and name them; otherwise they end it"""
+    device: str = "auto"
+    """auto, cpu, cuda or mps"""
+    threads: Annotated[int | None, arg(metavar="INT")] = None
+    """CPU threads; default: as many as help here and now"""
+    quiet: bool = False
+    """show no progress; what is left out is named all the same"""
+
+
+def predict(arguments: list[str]) -> None:
+    """Name the classes of pictures or features."""
+    asked = cli(PredictArguments, args=arguments, prog="gsmflow predict")
+    if not asked.inputs:
+        raise InputError("say what to name: gsmflow predict MODEL INPUT, for example gsmflow predict runs/my a.jpg.")
+    form = format_of(asked)
+    is_in_the_way = asked.out is None and form != "table" and sys.stdout.isatty()
+    from ..progress import Display
+
+    with Display(quiet=asked.quiet or is_in_the_way) as display:
+        write(asked, form, display)
+
+
+def format_of(asked: PredictArguments) -> Form:
+    """The format to write.
+
+    Raises:
+        InputError: if it cannot be told, cannot be written where it is wanted, or a file is there already.
+    """
+    if asked.out is None:
+        if asked.format == "parquet":
+            raise InputError("parquet is not for standard output: say where to write it with --out FILE.")
+        return asked.format or "table"
+    if os.path.lexists(asked.out):
+        raise InputError(f"{asked.out} is there already: take it away or choose another --out.")
+    if asked.format:
+        return asked.format
+    kinds: dict[str, Form] = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
+    kind = kinds.get(asked.out.suffix.lower())
+    if kind is None:
+        raise InputError(f"{asked.out} says no format: add --format, or let it end in {', '.join(kinds)}.")
+    return kind
+
+
+def write(asked: PredictArguments, form: Form, display: Display) -> None:
+    """Ask the model and write what it says."""
+    from ..data.formats.files import write_together
+    from ..devices import check_threads, pick_threads, using_threads
+    from ..encoders.inputs import find_inputs
+    from ..experiment import load_model
+    from ..model.prediction import check_question
+    from ..model.prediction_files import WRITERS, check_table
+
+    if asked.threads is not None:
+        check_threads(asked.threads)
+    inputs = find_inputs(asked.inputs, asked.listing)
+    if form == "table":
+        check_table(inputs.count)
+    model = load_model(asked.model, asked.device)
+    top_k = min(TOP_K, len(model.class_names)) if asked.top_k is None else asked.top_k
+    check_question(model, top_k, asked.reject)
+    batches = batches_of(inputs, model, asked, display)
+    threads = pick_threads(inputs.count * model.dim) if asked.threads is None else asked.threads
+    with using_threads(threads), closing(predictions(model, batches, top_k, asked, inputs.count, display)) as answers:
+        if asked.out is None:
+            WRITERS[form](answers, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        else:
+            write_together(asked.out.parent, {asked.out.name: lambda file: WRITERS[form](answers, file)})
+            display.say(f"predictions: {asked.out}")
+
+
+def batches_of(
+    inputs: PictureInputs | FeatureInputs, model: ZeroShotModel, asked: PredictArguments, display: Display
+) -> Iterator[Batch]:
+    """The features to ask about, when it was seen that the model can be."""
+    from ..encoders.images import recorded_image_encoder
+    from ..encoders.inputs import FeatureInputs
+
+    known = model.about.encoder
+    if isinstance(inputs, FeatureInputs):
+        for option, value in (("--encoder", asked.encoder), ("--batch", asked.batch)):
+            if value is not None:
+                raise InputError(f"{option} is about pictures, and these are features: drop it.")
+        inputs.check(model.dim, known)
+        for note in inputs.notes:
+            display.say(note)
+        return inputs.batches()
+    encoder = recorded_image_encoder(known, asked.encoder, device=asked.device, threads=asked.threads)
+    if encoder.record.dim != model.dim:
+        raise InputError(
+            f"The encoder {encoder.record} does not give what the model was trained on, features of {model.dim} "
+            "dimensions: give the one that was used with encoder=."
+        )
+    return inputs.batches(encoder, PICTURES if asked.batch is None else asked.batch)
+
+
+def predictions(
+    model: ZeroShotModel, batches: Iterator[Batch], top_k: int, asked: PredictArguments, count: int, display: Display
+) -> Generator[Predictions, None, None]:
+    """What the model says of all that is good, while the display tells how far it is."""
+    from ..encoders.inputs import good_ones
+    from ..model.prediction import ask
+
+    display.begin("predict", count)
+    start, done, left_out, rejected = time.perf_counter(), 0, 0, 0
+    tell = (lambda line: print(f"gsmflow: {line}", file=sys.stderr)) if asked.quiet else display.say
+    for batch in good_ones(batches, tell if asked.skip_bad else None):
+        answers = ask(model, batch.features, top_k, rows=batch.rows, files=batch.files, reject=asked.reject)
+        yield answers
+        done, left_out = done + len(answers), left_out + len(batch.bad)
+        rejected += 0 if answers.rejected is None else int(answers.rejected.sum())
+        display.show(done + left_out, {"a second": done / (time.perf_counter() - start)})
+    if not done:
+        raise InputError(f"None of the {left_out} inputs can be used: there is nothing to name.")
+    seconds = time.perf_counter() - start
+    parts = [f"{done:,} predictions in {seconds:.1f} s, {done / seconds:,.0f} a second"]
+    parts += [f"{left_out:,} left out"] if left_out else []
+    parts += [f"{rejected:,} taken for none of the classes"] if asked.reject is not None else []
+    display.say(", ".join(parts))
