@@ -5,6 +5,7 @@
     config.yaml         what was asked: data, protocol, seed, all settings, versions, data fingerprint
     history.jsonl       one event a line: training losses, what was judged; the truth about how the run went
     model.safetensors   the model, which says all of itself: a file that can be moved anywhere
+    README.md           its card, in the form that Hugging Face reads
     metrics.json        the result; it exists only once the run is finished
     confusion.csv       the confusion matrix with class names; of many classes, the pairs that occur, a line each
     curve.csv           the seen-unseen curve: U and S at each calibration constant
@@ -55,6 +56,7 @@ class RunFolder:
         self.config_file = self.path / "config.yaml"
         self.history_file = self.path / "history.jsonl"
         self.model_file = self.path / "model.safetensors"
+        self.card_file = self.path / "README.md"
         self.metrics_file = self.path / "metrics.json"
         self.confusion_file = self.path / "confusion.csv"
         self.curve_file = self.path / "curve.csv"
@@ -182,6 +184,10 @@ class RunFolder:
         if "recognizer" not in metrics:
             raise InputError(f"{self.metrics_file} does not hold the metrics of a gsmflow run; it was altered.")
         return metrics
+
+    def write_card(self, card: str) -> None:
+        """Write ``README.md``, as `model_card` makes it."""
+        write_atomically(self.card_file, card.encode())
 
     def write_confusions(self, confusions: np.ndarray, class_names: Sequence[str]) -> None:
         """Write ``confusion.csv``.
