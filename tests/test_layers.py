@@ -27,7 +27,8 @@ LAYERS = (
     {"experiment"},
     {"comparison"},
     {"report"},
-    {"estimator"},
+    {"estimator", "export", "hub"},
+    {"encoders"},
     {"cli"},
 )
 """Lowest first; those of one layer may not import each other."""

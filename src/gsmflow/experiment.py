@@ -20,7 +20,7 @@ from .evaluation.metrics import Metrics, measure_recognizer
 from .model import ZeroShotModel
 from .progress import Display
 from .recipes import Recipe, load_method, method_name
-from .runs import Run, RunConfig, RunFolder, config_here
+from .runs import Run, RunConfig, RunFolder, config_here, model_card
 from .runs.history import Event
 from .selection import Outcome, check_settings, protocol_named
 from .settings import Settings
@@ -69,6 +69,7 @@ class Result:
         run = Run()
         run.folder = there
         self.model.save(there.model_file)
+        there.write_card(model_card(self.model, self.record))
         run.finish(self.record, self.metrics, self.model.class_names)
         return there.path
 
@@ -181,11 +182,14 @@ def carry_out(config: RunConfig, dataset: ZeroShotDataset, run: Run) -> Result:
         fingerprint=dataset.fingerprint(),
         protocol=protocol.name,
         selected_on=protocol.selected_on,
+        encoder=source.encoder,
+        text_encoder=source.text_encoder,
     )
     record = describe(config, dataset, outcome)
     record |= {"seconds": round(time.perf_counter() - start, 1), "peak_memory_mb": peak_memory_mb()}
     if run.folder:
         model.save(run.folder.model_file)
+        run.folder.write_card(model_card(model, record))
     run.finish(record, outcome.metrics, model.class_names)
     folder = run.folder.path if run.folder else None
     return Result(model, outcome.metrics, record, config, tuple(run.history), dataset, folder)
@@ -283,6 +287,7 @@ def load_model(path: str | Path, device: str = "cpu") -> ZeroShotModel:
 
 def describe(config: RunConfig, dataset: ZeroShotDataset, outcome: Outcome) -> dict[str, Any]:
     """The content of ``metrics.json``."""
+    estimate = outcome.chosen.estimate
     return {
         "dataset": dataset.name,
         "features": dataset.provenance.features,
@@ -292,8 +297,11 @@ def describe(config: RunConfig, dataset: ZeroShotDataset, outcome: Outcome) -> d
         "method": config.method,
         "generator": config.settings.generator,
         "recognizer": outcome.chosen.recognizer,
+        "evidence": "none",
         "seed": config.settings.seed,
         **metrics_record(outcome.metrics, dataset.class_names),
+        "estimate": estimate.to_json() if estimate else None,
+        "classes": {"seen": len(dataset.seen), "unseen": len(dataset.unseen)},
         "chosen": outcome.chosen.to_json(),
         "test_reads": outcome.test_reads,
         "notes": list(dataset.provenance.notes),

@@ -330,7 +330,7 @@ def test_a_run_of_more_than_a_thousand_classes_ends_without_a_false_alarm(gsmflo
     assert (result.code, result.err) == (0, "")
     assert "report: run/report.html" in result.out
     assert (place / "run" / "confusion.csv").read_text().startswith("true,decided,count\n")
-    names = tuple(f"class {k + 1}" for k in range(1005))
+    names = tuple(f"class {k}" for k in range(1005))
     assert RunFolder(place / "run").read_confusions(names)[:, 2].sum() == 1002 + 9
 
 
@@ -348,3 +348,19 @@ def test_the_demonstration(gsmflow, tmp_path, monkeypatch):
     judged = [one for line in history.splitlines() for one in json.loads(line).get("found", [])]
     assert len(judged) > 1000
     assert not any("curve" in one for one in judged)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device here")
+def test_a_full_disk_behind_the_output_is_one_sentence():
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-c", "from gsmflow.cli import main; main()", "data", "list"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("gsmflow: the output could not be written: No space left on device; ")
+
+
+def test_a_request_to_end_leaves_by_the_usual_way(monkeypatch, gsmflow):
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setitem(COMMANDS, "data", lambda arguments: os.kill(os.getpid(), signal.SIGTERM))
+    assert gsmflow("data", "list").code == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) is before

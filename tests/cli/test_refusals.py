@@ -46,7 +46,8 @@ def test_a_folder_in_use_is_refused_and_left_alone(gsmflow, run):
 BAD_COMMANDS = {
     "unknown command": (
         ("trian", "digits"),
-        "there is no command 'trian'; choose one of train, evaluate, compare, reproduce, report, data.",
+        "there is no command 'trian'; did you mean 'train'? There are extract, describe, data, train, predict, "
+        "classes, evaluate, report, compare, reproduce, export, push, pull.",
     ),
     "no data set": (("train",), "say which data set: gsmflow train DATASET"),
     "no such folder of data": (
@@ -58,7 +59,10 @@ BAD_COMMANDS = {
     "no such recipe": (("train", "TWIN", "--recipe", "x"), "There is no recipe 'x': choose one of "),
     "no such recipe file": (("train", "TWIN", "--recipe", "x.yaml"), "The recipe file x.yaml does not exist."),
     "no such device": (("train", "TWIN", "--quiet", "--device", "abacus"), "There is no device 'abacus' here"),
-    "an option twice": ((*TRAIN, "--seed", "1", "--seed", "2"), "--seed is given twice; drop one of the two."),
+    "an option twice": (
+        (*TRAIN, "--seed", "1", "--seed", "2"),
+        "--seed is given twice; drop one of the two, or give all its values after one of them.",
+    ),
     "unknown option": ((*TRAIN, "--flow.block", "3"), "--flow.block"),
     "zero epochs": ((*TRAIN, "--training.epochs", "0"), "training.epochs: Input should be greater than or equal to 1"),
     "zero batch": ((*TRAIN, "--training.batch", "0"), "training.batch: "),
@@ -103,7 +107,7 @@ BAD_COMMANDS = {
     "check nothing": (("data", "check", "data/NONE"), "no data set 'NONE' in data (data sets there: TWIN)"),
     "check a folder of folders": (
         ("data", "check", "data"),
-        "data holds no data set: expected data.mat with label.mat, <f",
+        "data holds no data set: expected classes.csv with images or",
     ),
 }
 
@@ -229,3 +233,12 @@ def test_a_config_that_was_altered_does_not_alter_the_model(gsmflow, run):
     before = gsmflow("evaluate", "run")
     edit(run / "config.yaml", "hidden: 16", "hidden: 17")
     assert gsmflow("evaluate", "run") == before
+
+
+@pytest.mark.parametrize("arguments", [("train", ""), ("predict", "run", ""), ("train", "digits", "--out", "")])
+def test_an_empty_argument_is_not_the_current_folder(gsmflow, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    result = gsmflow(*arguments)
+    assert (result.code, result.out) == (2, "")
+    assert f"an argument is empty (behind {arguments[-2]})" in result.err or len(arguments) == 2
+    assert "variable of the shell that is not set" in result.err

@@ -7,11 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from gsmflow.data import EncoderRecord, Provenance
+from gsmflow.data.formats import folder
 from gsmflow.runs import RunFolder
+from tests.one_space import aligned
 from tests.tiny import Stops, without_times
 
 FIELDS = (
@@ -243,3 +247,17 @@ def test_ablation_runs_a_recipe_less_each_of_its_parts(gsmflow, place):
     assert names == ["tiny", "tiny-without-prototypes", "tiny-without-perturbation"]
     config = RunFolder(place / "a" / cells(place / "a")[1]["run"]).read_config()
     assert (config.settings.flow.prototype, config.settings.flow.pi) == (0, 0.02)
+
+
+def test_clip_is_compared_where_images_and_words_lie_in_one_space(gsmflow, tmp_path, monkeypatch):
+    record = EncoderRecord("huggingface", "tiny", 8, "0" * 64)
+    source = Provenance(encoder=record, text_encoder=record)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(import_module("gsmflow.cli.compare"), "METHODS", ("prototype",))
+    monkeypatch.setattr(import_module("gsmflow.cli.compare"), "BOTH", ("validated",))
+    folder.write(aligned(seen=8, unseen=3, dim=8, provenance=source), tmp_path / "near")
+    options = ("--seeds", 0, "--jobs", 1, "--override", "selection.folds=2", "--out", "c")
+    result = gsmflow("compare", "near", "--data-root", ".", *options)
+    assert result.code == 0, result.err
+    assert "clip, their cosine, is compared as well" in result.err
+    assert [cell["method"] for cell in cells(tmp_path / "c")] == ["prototype", "clip"]

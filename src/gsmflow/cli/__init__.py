@@ -1,25 +1,42 @@
 """The command line: parse, call, print. Torch is imported by the commands that need it, never for help."""
 
+import difflib
+import errno
 import os
 import re
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from ..errors import InputError
+from .classes import classes
 from .compare import compare, reproduce
 from .data import data
+from .describe import describe
+from .export import export
+from .extract import extract
+from .hub import pull, push
+from .predict import predict
 from .report import report
 from .train import evaluate, train
 
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
+    "extract": extract,
+    "describe": describe,
+    "data": data,
     "train": train,
+    "predict": predict,
+    "classes": classes,
     "evaluate": evaluate,
+    "report": report,
     "compare": compare,
     "reproduce": reproduce,
-    "report": report,
-    "data": data,
+    "export": export,
+    "push": push,
+    "pull": pull,
 }
 
 
@@ -34,17 +51,45 @@ def main() -> None:
 
         print(f"gsmflow {__version__}")
     elif name not in COMMANDS:
-        fail(f"there is no command {name!r}; choose one of {', '.join(COMMANDS)}.")
+        near = difflib.get_close_matches(name, COMMANDS, 1)
+        hint = f"did you mean {near[0]!r}? There are" if near else "choose one of"
+        fail(f"there is no command {name!r}; {hint} {', '.join(COMMANDS)}.")
     else:
         try:
-            refuse_twice(rest)
-            COMMANDS[name](rest)
+            with leaving_by_the_usual_way():
+                refuse_empty(rest)
+                refuse_twice(rest)
+                COMMANDS[name](rest)
+                sys.stdout.flush()
         except InputError as error:
             fail(str(error))
         except KeyboardInterrupt:
             sys.exit(130)
         except BrokenPipeError:  # the reader of our output is gone, as in `gsmflow ... | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the same again on leaving
+            fail(f"the output could not be written: {error.strerror}; make room, or send it elsewhere.")
+
+
+@contextmanager
+def leaving_by_the_usual_way() -> Iterator[None]:
+    """Let SIGTERM end the command as an error does, so that nothing half written is left behind."""
+    before = signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(128 + signum))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def refuse_empty(arguments: list[str]) -> None:
+    """Refuse an empty argument: as a path it would mean the current folder."""
+    if "" in arguments:
+        place = arguments.index("")
+        behind = f" (behind {arguments[place - 1]})" if place else ""
+        raise InputError(f"an argument is empty{behind}: is it a variable of the shell that is not set?")
 
 
 def refuse_twice(arguments: list[str]) -> None:
@@ -52,7 +97,7 @@ def refuse_twice(arguments: list[str]) -> None:
     named = [argument.partition("=")[0] for argument in arguments if argument.startswith("--")]
     twice = next((option for option in named if named.count(option) > 1), None)
     if twice:
-        raise InputError(f"{twice} is given twice; drop one of the two.")
+        raise InputError(f"{twice} is given twice; drop one of the two, or give all its values after one of them.")
 
 
 def overview() -> str:
@@ -71,10 +116,12 @@ def overview() -> str:
     )
 
 
-OPTIONS = {"root": "--data-root"}
+OPTIONS = {"root": "--data-root", "listing": "--list"}
 """Options that are called otherwise than the parameter of Python."""
 PARAMETER = re.compile(
-    r"\b(allow_overlap|data_root|features|jobs|recognizer|root|semantics|threads|track)=(True)?(?=(.))"
+    r"\b(address|allow_overlap|attributes|batch|data_root|description|device|encoder|features|format|holdout|jobs|"
+    r"listing|mean|message|model|opset|out|output|overwrite|private|recognizer|reject|revision|root|semantics|size|"
+    r"skip_bad|std|template|text_encoder|threads|token_file|top_k|track|workers)=(True)?(?=(.))"
 )
 SETTING = re.compile(r"\b(lower|raise|give|sets) ([a-z_]+\.[a-z_]+)\b(?! =)")
 

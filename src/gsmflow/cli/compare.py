@@ -15,10 +15,12 @@ from .options import DataArguments, load_and_tell
 
 if TYPE_CHECKING:
     from ..comparison import Comparison
+    from ..data import ZeroShotDataset
 
 __all__ = ["compare", "reproduce"]
 
 METHODS = ("default", "gaussian", "cvae", "wgan", "eszsl", "prototype", "dap")
+BOTH = ("validated", "published")
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,16 @@ class CompareArguments:
 
     dataset: Annotated[Positional[str], arg(metavar="DATASET")]
     """digits, synthetic, a folder, or the name of one under --data-root"""
-    methods: tuple[str, ...] = METHODS
-    """default (the linear flow on the closed form), gsmflow (the paper's: hours on a CPU), names or files of recipes"""
+    methods: Annotated[tuple[str, ...] | None, arg(metavar="[STR [STR ...]]")] = None
+    """default: default gaussian cvae wgan eszsl prototype dap, and clip where images and words lie in one space;
+    default (the linear flow on the closed form), gsmflow (the paper's: hours on a CPU), names or files of recipes"""
     recognizers: tuple[str, ...] = ()
     """instead of the recipes' own, where a generator supports them"""
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     """a run each"""
-    protocols: tuple[str, ...] = ("validated", "published")
-    """validated: choose on pseudo-unseen classes; published: choose on the TEST sets, as the field's code does"""
+    protocols: Annotated[tuple[str, ...] | None, arg(metavar="[STR [STR ...]]")] = None
+    """validated: choose on pseudo-unseen classes; published: choose on the TEST sets, as the field's code does;
+    default: both, or validated alone where there are no test sets to choose on"""
     ablate: bool = False
     """also run each of these with each of its parts taken out, where its recipe names parts"""
     data: Annotated[DataArguments, arg(name="")] = field(default_factory=DataArguments)
@@ -85,17 +89,26 @@ def compare(arguments: list[str]) -> None:
         raise InputError("the option '--generators' is called '--methods' now.")
     asked = cli(CompareArguments, args=arguments, prog="gsmflow compare")
     for name, values in (("methods", asked.methods), ("seeds", asked.seeds), ("protocols", asked.protocols)):
-        if not values:
+        if values is not None and not values:
             raise InputError(f"--{name} names none; give at least one.")
     if min(asked.seeds) < 0:
         raise InputError(f"--seeds must not be negative; found {min(asked.seeds)}.")
     from ..comparison import write_comparison
     from ..recipes import ablations
 
-    methods = asked.methods
+    methods = METHODS if asked.methods is None else asked.methods
     if asked.ablate:
         methods = tuple(name for method in methods for name in (method, *ablations(method, Path(asked.dataset).name)))
-    comparison = run(asked.dataset, methods, asked.recognizers, asked.protocols, asked.seeds, asked.data, asked.running)
+    comparison = run(
+        asked.dataset,
+        methods,
+        asked.recognizers,
+        asked.protocols,
+        asked.seeds,
+        asked.data,
+        asked.running,
+        with_clip=asked.methods is None,
+    )
     if comparison.finished:
         write_comparison(comparison)
         print_comparison(comparison)
@@ -127,10 +140,12 @@ def run(
     name: str,
     methods: Sequence[str],
     recognizers: Sequence[str],
-    protocols: Sequence[str],
+    protocols: Sequence[str] | None,
     seeds: Sequence[int],
     data: DataArguments,
     running: RunningArguments,
+    *,
+    with_clip: bool = False,
 ) -> "Comparison":
     """Plan the cells and run those that are not finished; leave the program where it is interrupted."""
     for option, value in (("jobs", running.jobs), ("threads", running.threads)):
@@ -146,6 +161,15 @@ def run(
     device = str(pick_device(running.device))
     with Display(quiet=running.quiet) as display:
         dataset = load_and_tell(name, data, display)
+        if with_clip and has_one_space(dataset):
+            display.say("images and words lie in one space: clip, their cosine, is compared as well")
+            methods = (*methods, "clip")
+        if protocols is None:
+            protocols = BOTH if len(dataset.test_seen) and len(dataset.test_unseen) else BOTH[:1]
+            if len(protocols) < len(BOTH):
+                display.say(
+                    "the protocol published is left out: it chooses on test samples of unseen classes and of seen ones"
+                )
     cells = plan(
         dataset,
         DataSource.of(dataset),
@@ -168,9 +192,17 @@ def run(
         sys.exit(128 + stop.signum)
 
 
+def has_one_space(dataset: "ZeroShotDataset") -> bool:
+    """Whether it is known that images and words lie in one space."""
+    from ..data.space import space_of
+
+    space = space_of(dataset)
+    return space.holds and not space.is_assumed
+
+
 def print_comparison(comparison: "Comparison") -> None:
     """The tables on the terminal."""
-    from ..comparison.tables import method_rows, paired_rows, protocol_rows
+    from ..comparison.tables import ESTIMATES, estimate_rows, method_rows, paired_rows, protocol_rows, title_of
     from ..selection import PROTOCOLS
 
     records = comparison.finished
@@ -178,8 +210,11 @@ def print_comparison(comparison: "Comparison") -> None:
     for protocol in PROTOCOLS.values():
         header, rows = method_rows(records, protocol.name)
         if rows:
-            title = f"{first.dataset} ({first.features}, {first.semantics}), {protocol.title}"
+            title = f"{first.dataset} ({first.features}, {first.semantics}), {title_of(records, protocol.name)}"
             print_table(title, header, rows)
+            header, rows = estimate_rows(records, protocol.name)
+            if rows:
+                print_table(ESTIMATES, header, rows)
             header, rows = paired_rows(records, protocol.name)
             if rows:
                 print_table("paired over seeds, with 95 % intervals", header, rows)
@@ -191,20 +226,23 @@ def print_comparison(comparison: "Comparison") -> None:
 
 def print_reproduction(comparison: "Comparison", recipe: Any) -> None:
     """Ours beside what is known of the recipe."""
-    from ..comparison.tables import mean_sd
+    from ..comparison.tables import ESTIMATES, estimate_rows, mean_sd, title_of
     from ..evaluation.replicates import summarize
-    from ..selection import PROTOCOLS
 
     records = comparison.finished
     rows = []
     for name in ("T1", "U", "S", "H"):
         ours = summarize([getattr(record, name) for record in records])
         known = getattr(recipe.known, name, None)
-        row = [name, mean_sd(ours), "unknown" if known is None else f"{known:.1f}"]
-        rows.append([*row, "" if known is None else f"{ours.mean - known:+.1f}"])
+        is_measured = ours.mean == ours.mean
+        row = [name, mean_sd(ours) if is_measured else "not measured", "unknown" if known is None else f"{known:.1f}"]
+        rows.append([*row, f"{ours.mean - known:+.1f}" if known is not None and is_measured else ""])
     seeds = ", ".join(str(record.seed) for record in records)
-    title = f"recipe {recipe.name} on {records[0].dataset}, seeds {seeds}, {PROTOCOLS[records[0].protocol].title}"
+    title = f"recipe {recipe.name} on {records[0].dataset}, seeds {seeds}, {title_of(records, records[0].protocol)}"
     print_table(title, ["", "ours", "known", "difference"], rows)
+    header, rows = estimate_rows(records, records[0].protocol)
+    if rows:
+        print_table(ESTIMATES, header, rows)
     if recipe.known:
         print(f"known: {recipe.known.of}")
     else:

@@ -118,7 +118,7 @@ def start(name: str, asked: TrainArguments, arguments: list[str]) -> None:
         named = settings_named(arguments)
         settings = override(recipe.settings, {key: value_at(given.settings, key) for key in named})
         check_settings(settings)
-        check_effect(settings, named, "The command line sets")
+        check_effect(settings, named, "The command line sets", dataset)
         device = str(pick_device(asked.device))
         threads = pick_threads(dataset.features.size) if asked.threads is None else asked.threads
         config = config_here(
@@ -200,14 +200,38 @@ def print_result(record: dict[str, Any], folder: Path, *, json: bool) -> None:
     from ..evaluation.metrics import HEADLINE
 
     title = f"{record['dataset']} ({record['features']}, {record['semantics']}), selected on {record['selected_on']}"
-    table = Table(title=title, title_justify="left")
-    for name in HEADLINE:
-        table.add_column(name, justify="right")
-    table.add_row(
-        *("-" if record[name] is None or record[name] != record[name] else f"{record[name]:.1f}" for name in HEADLINE)
-    )
-    Console().print(table)
+    if any(is_known(record[name]) for name in HEADLINE):
+        table = Table(title=title, title_justify="left")
+        for name in HEADLINE:
+            table.add_column(name, justify="right")
+        table.add_row(*(f"{record[name]:.1f}" if is_known(record[name]) else "-" for name in HEADLINE))
+        Console().print(table)
+    else:
+        print(f"{title}: there are no test samples")
+    for line in estimate_lines(record):
+        print(line)
     print(f"run folder: {folder}")
+
+
+def is_known(value: float | None) -> bool:
+    """Whether a number was measured."""
+    return value is not None and value == value
+
+
+def estimate_lines(record: dict[str, Any]) -> list[str]:
+    """What validation lets expect of that which was not measured; nothing where all was."""
+    unknown = [name for name in ("T1", "U", "S", "H") if not is_known(record[name])]
+    if not unknown:
+        return []
+    not_measured = f"not measured, for want of test samples: {', '.join(unknown)}"
+    if not record.get("estimate"):
+        return [f"{not_measured}; no estimate either: nothing was validated"]
+    from ..selection import Estimate
+
+    estimate = Estimate.from_json(record["estimate"])
+    told = "  ".join(f"{name} {getattr(estimate, name)}" for name in ("T1", "U", "S", "H"))
+    folds = "fold" if estimate.folds == 1 else "folds"
+    return [not_measured, f"ESTIMATE on pseudo-unseen classes, {estimate.folds} {folds}, 95 %: {told}"]
 
 
 def evaluate(arguments: list[str]) -> None:
@@ -226,12 +250,14 @@ def evaluate(arguments: list[str]) -> None:
             data: where the data are now; by default where they were.
         """
         from .. import experiment
+        from ..progress import Display
         from ..runs import RunFolder
 
         there = RunFolder(folder)
         config, before = there.read_config(), there.read_metrics()
         model = experiment.load_model(folder)
-        dataset = data.moved(replace(config.data, fingerprint="")).load()
+        with Display():  # which tells warnings in a line each
+            dataset = data.moved(replace(config.data, fingerprint="")).load()
         metrics = experiment.evaluate(model, dataset)
         if dataset.fingerprint() != config.data.fingerprint:
             print("gsmflow: these are not the data that the run was made on.", file=sys.stderr)

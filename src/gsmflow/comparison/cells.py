@@ -36,6 +36,8 @@ class Finished:
         seconds: it took.
         chosen: what was chosen, as in ``metrics.json``.
         test_reads: how often test labels were read.
+        evidence: what it had of the unseen classes beside their semantics: ``none``.
+        estimate: what the folds let expect, as in ``metrics.json``; None where nothing was validated.
         run: its folder, below that of the comparison.
     """
 
@@ -60,13 +62,19 @@ class Finished:
     seconds: float
     chosen: Mapping[str, Any]
     test_reads: int
+    evidence: str
+    estimate: Mapping[str, Any] | None
     run: str
+
+    def estimated(self, name: str) -> float:
+        """The mean over folds of a number; NaN where nothing was validated."""
+        return self.estimate[name]["mean"] if self.estimate else float("nan")
 
     @classmethod
     def of(cls, cell: Cell, record: Mapping[str, Any]) -> Finished:
         """What ``metrics.json`` says of a cell."""
         same = ("dataset", "features", "semantics", "generator", "recognizer", "selected_on", "chosen", "test_reads")
-        values: dict[str, Any] = {name: record[name] for name in (*same, "seconds")}
+        values: dict[str, Any] = {name: record[name] for name in (*same, "seconds", "evidence", "estimate")}
         values |= {name: float("nan") if record[name] is None else record[name] for name in HEADLINE}
         return cls(
             **values,
@@ -128,12 +136,20 @@ def run_cells(
             display.say(f"[{done}/{len(cells)}] {names[place]}: failed: {refusal}")
         else:
             record = RunFolder(place).read_metrics()
-            numbers = "  ".join(f"{n} {record[n]:.1f}" for n in ("T1", "U", "S", "H") if record[n] is not None)
-            display.say(f"[{done}/{len(cells)}] {names[place]}: {numbers}  ({record['seconds']:.0f} s)")
+            display.say(f"[{done}/{len(cells)}] {names[place]}: {in_a_line(record)}  ({record['seconds']:.0f} s)")
     finished = [
         Finished.of(cell, RunFolder(places[cell.name]).read_metrics()) for cell in cells if cell.name not in failures
     ]
     return Comparison(folder, finished, failures)
+
+
+def in_a_line(record: Mapping[str, Any]) -> str:
+    """What was measured, and the estimate of H where that was not."""
+    numbers = [f"{name} {record[name]:.1f}" for name in ("T1", "U", "S", "H") if record[name] is not None]
+    if record["H"] is None:
+        estimate = record.get("estimate")
+        numbers.append(f"estimate of H {estimate['H']['mean']:.1f}" if estimate else "H not measured")
+    return "  ".join(numbers)
 
 
 def in_turn(work: Sequence[tuple[Path, Any]], dataset: ZeroShotDataset, display: Display) -> Iterator[tuple[Path, str]]:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -13,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from ..data import DataSource, ZeroShotDataset
-from ..errors import InputError
+from ..errors import DataWarning, InputError
 from ..experiment import execute
 from ..progress import Display
 from ..runs import Interrupted, RunConfig, on_signals
@@ -68,8 +69,10 @@ def start_worker() -> None:
 
 @cache
 def loaded(source: DataSource) -> ZeroShotDataset:
-    """The data, loaded once a process."""
-    return source.load()
+    """The data, loaded once a process; what they warn of, the first process has told."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        return source.load()
 
 
 def run_in_worker(place: Path, config: RunConfig) -> str:

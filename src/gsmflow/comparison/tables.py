@@ -11,10 +11,23 @@ from ..runs import versions
 from ..selection import PROTOCOLS
 from .cells import Finished
 
-__all__ = ["comparison_page", "grouped", "markdown", "method_rows", "paired_rows", "protocol_rows"]
+__all__ = [
+    "ESTIMATES",
+    "comparison_page",
+    "estimate_rows",
+    "grouped",
+    "markdown",
+    "method_rows",
+    "paired_rows",
+    "protocol_rows",
+    "title_of",
+]
 
 Row = list[str]
 NUMBERS = ("T1", "U", "S", "H", "H_raw", "AUSUC")
+ESTIMATED = ("T1", "U", "S", "H")
+ESTIMATES = "ESTIMATES on pseudo-unseen classes; no test has measured them"
+"""Over the table of estimates."""
 
 
 def grouped(records: Sequence[Finished], protocol: str) -> dict[str, list[Finished]]:
@@ -31,6 +44,13 @@ def grouped(records: Sequence[Finished], protocol: str) -> dict[str, list[Finish
         if record.protocol == protocol:
             groups.setdefault(name, []).append(record)
     return groups
+
+
+def title_of(records: Sequence[Finished], protocol: str) -> str:
+    """Over the table of a protocol: how it chose, and whether there was a test."""
+    title = PROTOCOLS[protocol].title
+    has_tests = any(record.test_reads for record in records if record.protocol == protocol)
+    return title if has_tests else f"{title.partition(',')[0]}; there are no test samples"
 
 
 def mean_sd(found: Summary) -> str:
@@ -54,6 +74,24 @@ def method_rows(records: Sequence[Finished], protocol: str) -> tuple[Row, list[R
         numbers = [mean_sd(found[number]) for number in NUMBERS]
         rows.append([name, *numbers, interval(found["H"]), str(len(group)), f"{seconds:.0f}"])
     return ["method", *NUMBERS, "95 % of H", "seeds", "s"], rows
+
+
+def estimate_rows(records: Sequence[Finished], protocol: str) -> tuple[Row, list[Row]]:
+    """A row a method of what validation lets expect; no rows where the tests have measured H, or nothing was validated.
+
+    Means ± standard deviation over seeds; the interval is the mean over seeds of those over folds.
+    """
+    rows = []
+    for name, group in grouped(records, protocol).items():
+        known = [record for record in group if math.isnan(record.H) and record.estimate]
+        if not known:
+            continue
+        found = [mean_sd(summarize([record.estimated(number) for record in known])) for number in ESTIMATED]
+        intervals = [record.estimate["H"] for record in known if record.estimate]
+        low, high = ([one[end] for one in intervals if one[end] is not None] for end in ("low", "high"))
+        between = f"{sum(low) / len(low):.1f} to {sum(high) / len(high):.1f}" if low else ""
+        rows.append([name, *found, between, str(len(known))])
+    return ["estimate", *ESTIMATED, "95 % of H, over folds", "seeds"], rows
 
 
 def paired_rows(records: Sequence[Finished], protocol: str) -> tuple[Row, list[Row]]:
@@ -85,8 +123,9 @@ def protocol_rows(records: Sequence[Finished]) -> tuple[Row, list[Row]]:
 
 
 def by_seed(record: Finished, name: str) -> dict[Any, float]:
-    """One number of a record by its seed."""
-    return {record.seed: getattr(record, name)}
+    """One number of a record by its seed; nothing where it was not measured."""
+    value = getattr(record, name)
+    return {} if math.isnan(value) else {record.seed: value}
 
 
 def by_fold(record: Finished, name: str) -> dict[Any, float]:
@@ -128,13 +167,15 @@ def comparison_page(records: Sequence[Finished]) -> str:
     for protocol in PROTOCOLS.values():
         header, rows = method_rows(records, protocol.name)
         if rows:
-            parts += [f"## {protocol.title}", markdown(header, rows)]
+            parts += [f"## {title_of(records, protocol.name)}", markdown(header, rows)]
+            header, rows = estimate_rows(records, protocol.name)
+            parts += [f"### {ESTIMATES}", markdown(header, rows)] if rows else []
             header, rows = paired_rows(records, protocol.name)
             parts += [markdown(header, rows)] if rows else []
     header, rows = protocol_rows(records)
     if rows:
         parts += ["## What choosing on the test sets seems to give", markdown(header, rows)]
         parts += ["Selected on test, H has no calibration constant, as published; H_raw compares like with like."]
-    parts += ["![H with intervals, and seen-unseen curves](comparison.png)"]
+    parts += ["![H with intervals](comparison.png)"]
     parts += ["Made with " + ", ".join(f"{name} {version}" for name, version in versions().items()) + "."]
     return "\n\n".join(parts) + "\n"

@@ -176,9 +176,14 @@ class Curve:
         total = self.unseen + self.seen
         return np.divide(2 * self.unseen * self.seen, total, out=np.zeros_like(total), where=total > 0)
 
+    def at(self, constants: Any) -> tuple[Any, Any]:
+        """U and S at any constant or constants, interpolated between the points of the curve."""
+        u, s = (np.interp(constants, self.constants, values) for values in (self.unseen, self.seen))
+        return u, s
+
     def harmonic_at(self, constants: Any) -> Any:
         """H at any constant or constants: that of the curve, U and S interpolated between its points."""
-        u, s = (np.interp(constants, self.constants, values) for values in (self.unseen, self.seen))
+        u, s = self.at(constants)
         return Curve(np.asarray(constants), u, s).harmonic
 
     @property

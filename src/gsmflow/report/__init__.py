@@ -25,6 +25,10 @@ from .probe import Generated, Probe, check_given, load_data, probe
 __all__ = ["write_report"]
 
 DIAGNOSTIC = "On test features of unseen classes: diagnostics, computed after the run was final; they chose nothing."
+DRAWN = (
+    "Test pictures with their class and, where they are taken for another, that one; then how sure the model is of its "
+    "decision. They are drawn by lot, evenly over classes: what is shown says nothing of how often it is right."
+)
 NAMED_LETTERS = {"data.fingerprint": 12}
 """So many letters tell one value of a key from another."""
 LOSSES_SHOWN = 6
@@ -232,6 +236,7 @@ def of_data(run: Facts, found: Probe, missing: list[str]) -> list[Section]:
         pictures = [draw_decided_digits(found)]
         pictures += [draw_generated_digits(found.generated, names)] if found.generated else []
         sections.append(Section("digits", "Digits", pictures=tuple(pictures)))
+    sections += of_pictures(found, missing)
     if found.generated:
         numbers = {row.name: row.row for row in class_rows(run)}
         words = (DIAGNOSTIC, *taken(found.generated, found.dataset))
@@ -249,6 +254,18 @@ def of_data(run: Facts, found: Probe, missing: list[str]) -> list[Section]:
     else:
         missing.append("There is no map and no generation shifts: this model generates no features.")
     return sections
+
+
+def of_pictures(found: Probe, missing: list[str]) -> list[Section]:
+    """The section of test pictures, where the data are of pictures."""
+    from .thumbnails import thumbnails
+
+    shown = thumbnails(found)
+    if shown and shown.lacking:
+        missing.append(shown.lacking)
+    if not shown or not shown.groups:
+        return []
+    return [Section("pictures", "Pictures", (DRAWN,), template="thumbnails", run=shown.groups)]
 
 
 def taken(generated: Generated, dataset: ZeroShotDataset) -> list[str]:

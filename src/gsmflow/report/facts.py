@@ -15,7 +15,7 @@ from ..generators import GENERATORS
 from ..model import ZeroShotModel
 from ..runs import RunConfig, RunFolder
 from ..runs.history import Event
-from ..selection import PROTOCOLS
+from ..selection import PROTOCOLS, Estimate
 from .learning import Judging, Losses, judgings, losses
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ NUMBERS = ("T1", "U", "S", "H", "AUSUC")
 NEEDED = (
     *NUMBERS,
     *("U_raw", "S_raw", "H_raw", "constant", "per_class", "per_class_T1", "chosen", "test_reads", "selected_on"),
+    "classes",
     *("dataset", "features", "semantics", "protocol", "method", "generator", "recognizer", "seed", "fingerprint"),
     "versions",
 )
@@ -52,6 +53,7 @@ class Facts:
         model: the final model.
         confusions: ``(m, 3)``: true class, decided class, how often, for all pairs that occur.
         intervals: 95 % intervals of T1, U, S, H.
+        estimate: what validation lets expect of these; None where nothing was validated.
     """
 
     folder: Path
@@ -65,6 +67,7 @@ class Facts:
     model: ZeroShotModel
     confusions: Int[np.ndarray, "m 3"]
     intervals: dict[str, Interval]
+    estimate: Estimate | None
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -141,6 +144,7 @@ def read_facts(path: Path, name: str) -> Facts:
         )
     history = folder.read_history()
     model = load_model(path)
+    check_classes(model, metrics, path)
     confusions = folder.read_confusions(model.class_names)
     t1 = np.array([metrics["per_class_T1"].get(name, np.nan) for name in model.class_names], float)
     samples = counts(confusions, len(t1))
@@ -157,7 +161,35 @@ def read_facts(path: Path, name: str) -> Facts:
         model,
         confusions,
         bootstrap(samples, right, model.unseen.cpu().numpy(), t1),
+        read_estimate(metrics, folder.metrics_file),
     )
+
+
+def read_estimate(metrics: dict[str, Any], path: Path) -> Estimate | None:
+    """What validation lets expect, if it was asked.
+
+    Raises:
+        InputError: if it is damaged.
+    """
+    try:
+        return Estimate.from_json(metrics["estimate"]) if metrics.get("estimate") else None
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: of estimate, {error}; run it again in another folder.") from error
+
+
+def check_classes(model: ZeroShotModel, metrics: dict[str, Any], path: Path) -> None:
+    """Refuse a model whose classes were changed after the tests: what they told is of others.
+
+    Raises:
+        InputError: if they were.
+    """
+    trained = metrics["classes"]["seen"], metrics["classes"]["unseen"]
+    known = set(model.class_names)
+    if trained != (len(model.seen), len(model.unseen)) or not known >= {*metrics["per_class"]}:
+        raise InputError(
+            f"The classes of the model in {path} were changed after training (gsmflow classes): what was measured is "
+            "of the model as it was; bring the classes back, or train again."
+        )
 
 
 def check_metrics(metrics: dict[str, Any], path: Path) -> None:
@@ -166,10 +198,13 @@ def check_metrics(metrics: dict[str, Any], path: Path) -> None:
     Raises:
         InputError: if something is of another kind.
     """
-    numbers, tables = (*NUMBERS, "U_raw", "S_raw", "H_raw"), ("per_class", "per_class_T1", "chosen", "versions")
+    numbers = (*NUMBERS, "U_raw", "S_raw", "H_raw")
+    tables = ("per_class", "per_class_T1", "chosen", "versions", "classes")
     wrong = [name for name in numbers if not isinstance(metrics[name], int | float | None)]
     wrong += [name for name in tables if not isinstance(metrics[name], dict)]
     wrong += [name for name in ("constant", "test_reads") if not isinstance(metrics[name], int | float)]
+    if not wrong and {"seen", "unseen"} != set(metrics["classes"]):
+        wrong = ["classes"]
     if wrong:
         raise InputError(f"{path} is damaged: {wrong[0]} is {metrics[wrong[0]]!r}; run it again in another folder.")
 

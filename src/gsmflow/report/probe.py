@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..data import TestSets, ZeroShotDataset
-from ..errors import InputError
+from ..errors import DataWarning, InputError
 from ..evaluation.metrics import Decisions, decide, seen_unseen_curve
 from ..generators import Sampler
 from ..model import ZeroShotModel
@@ -89,7 +89,9 @@ def load_data(config: RunConfig, root: str | None) -> ZeroShotDataset:
         InputError: if they are not there, or are others than those that the run was made on.
     """
     source = replace(config.data, root=str(Path(root).absolute())) if root else config.data
-    return source.load()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # the page tells them, and the run has
+        return source.load()
 
 
 def check_given(config: RunConfig, dataset: ZeroShotDataset) -> None:
