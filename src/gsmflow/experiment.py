@@ -305,7 +305,7 @@ def describe(config: RunConfig, dataset: ZeroShotDataset, outcome: Outcome) -> d
         "chosen": outcome.chosen.to_json(),
         "test_reads": outcome.test_reads,
         "notes": list(dataset.provenance.notes),
-        "warnings": list(dataset.warnings),
+        "warnings": [*dataset.warnings, *outcome.reservations],
         "fingerprint": dataset.fingerprint(),
         "versions": config.versions,
         "git": config.git,

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -147,13 +148,19 @@ def test_the_model_of_a_run_and_its_card_are_changed_and_the_rest_is_not(gsmflow
         (("words.safetensors", "add"), "say which class, and what it is"),
         (("words.safetensors", "add", LATER), "say which class, and what it is"),
         (("words.safetensors", "add", "--description", "no", "name"), "say which class, and what it is"),
+        (
+            ("words.safetensors", "add", LATER, "a horse with a horn"),
+            f"with --description: gsmflow classes words.safetensors add {LATER} --description 'a horse with a horn'.",
+        ),
+        (("words.safetensors", "add", "sea", "cow", "--description", "a"), "is it 'sea cow', in quotes?"),
         (("words.safetensors", "add", NAMES[0], "--description", "a"), f"knows a class '{NAMES[0]}' already"),
         (("words.safetensors", "add", "a\nb", "--description", "a"), r"'a\nb' is no name of a class"),
         (("words.safetensors", "add", " a", "--description", "a"), "' a' is no name of a class"),
+        (("words.safetensors", "add", LATER, "--description", "\udcef"), "is not UTF-8: write it anew"),
         (("words.safetensors", "add", LATER, "--attributes", "1"), "are words in 16 dimensions: give"),
         (("attributes.safetensors", "add", LATER, "--description", "a"), "are 3 attributes: give"),
         (("attributes.safetensors", "add", LATER, "--attributes", "tail=1"), "no attribute 'tail' in this model"),
-        (("attributes.safetensors", "add", LATER, "--attributes", "legs=1"), "2 of 3 attributes of"),
+        (("attributes.safetensors", "add", LATER, "--attributes", "legs=1"), "are missing (wings, size): give"),
         (("attributes.safetensors", "add", LATER, "--attributes", "0,0,0"), "are 0 in every entry"),
         (
             ("attributes.safetensors", "add", LATER, "--attributes", "1,2,3", "--text-encoder", "x"),
@@ -179,9 +186,31 @@ def test_bad_input_is_one_sentence_and_changes_nothing(arguments, said, gsmflow,
     done = gsmflow("classes", *(saved / "other" if argument == "OTHER" else argument for argument in arguments))
     told = [line for line in done.err.splitlines() if not line.startswith("loading ")]
     assert (done.code, done.out, len(told)) == (2, "", 1), done
-    assert re.fullmatch(r"gsmflow: .*[.?]", told[0])
+    assert re.fullmatch(r"gsmflow: .*[^?][.?]", told[0])
     assert said in told[0]
     assert {path.name: path.read_bytes() for path in here.iterdir()} == before
+
+
+def test_what_another_program_wrote_meanwhile_is_not_lost(gsmflow, here, monkeypatch):
+    def other(name, model):
+        load_model("words.safetensors").save("words.safetensors")
+
+    monkeypatch.setattr(import_module("gsmflow.cli.classes"), "check_new", other)
+    before = (here / "words.safetensors").stat().st_ino
+    done = gsmflow("classes", "words.safetensors", "add", LATER, "--description", SAID)
+    assert done.code == 2
+    assert "words.safetensors was changed by another program meanwhile" in done.err
+    assert LATER not in load_model("words.safetensors").class_names
+    assert (here / "words.safetensors").stat().st_ino != before
+
+
+def test_a_link_to_a_model_stays_one(gsmflow, here):
+    (here / "link.safetensors").symlink_to("words.safetensors")
+    done = gsmflow("classes", "link.safetensors", "remove", NAMES[0])
+    assert done.code == 0
+    assert "; link.safetensors has 26 classes now" in done.out
+    assert (here / "link.safetensors").is_symlink()
+    assert NAMES[0] not in load_model("words.safetensors").class_names
 
 
 def test_a_recognizer_that_must_be_fitted_again_says_so(gsmflow, run):
@@ -190,6 +219,24 @@ def test_a_recognizer_that_must_be_fitted_again_says_so(gsmflow, run):
     assert (done.code, done.out) == (2, "")
     assert re.fullmatch(r"gsmflow: [^\n]* fitted again[^\n]*\n", done.err), done.err
     assert (run / "model.safetensors").read_bytes() == before
+
+
+def test_a_model_written_beside_that_of_a_run_leaves_its_card_alone(gsmflow, run):
+    before = (run / "README.md").read_bytes()
+    first = load_model(run).class_names[0]
+    done = gsmflow("classes", run, "remove", first, "--out", run / "other.safetensors")
+    assert (done.code, done.err) == (0, "")
+    assert "tell of the model" not in done.out
+    assert (run / "README.md").read_bytes() == before
+    assert first in load_model(run).class_names
+
+
+def test_the_card_is_written_anew_where_the_file_of_a_run_is_given(gsmflow, run):
+    first = load_model(run).class_names[0]
+    done = gsmflow("classes", run / "model.safetensors", "remove", first)
+    assert (done.code, done.err) == (0, "")
+    assert "tell of the model as it was trained" in done.out
+    assert f"`{first}`" not in (run / "README.md").read_text()
 
 
 def test_help_tells_the_shapes(gsmflow):

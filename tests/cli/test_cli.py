@@ -116,7 +116,7 @@ def test_verbose_prints_every_evaluation(gsmflow, place):
         for one in json.loads(line).get("found", [])
     ]
     choice = r"semantics l2, kernel \w+, ridge [\d.]+, shrink [\d.]+, widen [\d.]+"
-    line = rf"fold \d of \d, {choice}, likelihood: T1 [\d.]+  U .*"
+    line = rf"fold \d of \d, {choice}, likelihood, without a constant: T1 [\d.]+  U .*"
     assert len(re.findall(f"^{line}$", all_.err, re.MULTILINE)) == len(judged) > 10
     assert not re.findall(f"^{line}$", few.err, re.MULTILINE)
     assert numbers_of(all_.out) == numbers_of(few.out)
@@ -140,7 +140,9 @@ def test_resume_takes_what_is_shown(gsmflow, place, run, monkeypatch):
     assert (stopped.code, stopped.out, stopped.err) == (143, "", "")
     resumed = gsmflow("train", "--resume", "half", "--no-report", "--verbose", "--json")
     assert resumed.code == 0
-    assert re.search(r"^fold 2 of 2, epoch \d, softmax: T1 ", resumed.err, re.MULTILINE), resumed.err
+    assert re.search(r"^fold 2 of 2, epoch \d, softmax, without a constant: T1 ", resumed.err, re.MULTILINE), (
+        resumed.err
+    )
     assert json.loads(resumed.out)["H"] == read_metrics(run)["H"]
 
 

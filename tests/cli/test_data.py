@@ -80,11 +80,27 @@ def test_other_data_sets_are_told_of_in_one_sentence(gsmflow, place):
     assert result.err.count("\n") == 1
 
 
-def test_what_has_no_effect_stands_in_the_table(gsmflow, tmp_path):
-    result = gsmflow("data", "check", write_own(tmp_path / "MY"))
-    assert result.code == 0
-    assert result.err == ""
-    assert "descriptions are there and are not" in result.out.replace("\n", " ")
+def test_warnings_and_the_next_command_stand_below_the_table_to_be_copied(gsmflow, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = write_own(tmp_path / "a folder whose name is longer than a cell of the table, by far" / "MY")
+    result = gsmflow("data", "check", folder, "--holdout", "0.3")
+    assert (result.code, result.err) == (0, "")
+    *_, warning, following = result.out.splitlines()
+    assert warning.startswith("warning: descriptions are there and are not used")
+    assert warning.endswith(f": gsmflow describe '{folder}/classes.csv' --model MODEL --out '{folder}'")
+    assert following == f"next: gsmflow train '{folder}' --holdout 0.3 --out runs/MY"
+    (tmp_path / "runs" / "MY").mkdir(parents=True)
+    assert "--out" not in gsmflow("data", "check", folder).out.splitlines()[-1]
+
+
+def test_the_next_command_reads_what_was_checked_and_can_be_run(gsmflow, place):
+    for given in ((), ("--features", "res101"), ("--allow-overlap", "--no-test")):
+        checked = gsmflow("data", "check", "TWIN", *given)
+        said = f" {' '.join(given)}" if given else ""
+        if checked.code == 0:
+            assert checked.out.splitlines()[-1] == f"next: gsmflow train TWIN{said} --out runs/TWIN"
+    few = write_own(place / "few", samples__csv=None, labels__txt="zebra\n" * 3 + "okapi\n" * 3)
+    assert gsmflow("data", "check", few).out.splitlines()[-1].endswith("/few --protocol fixed --out runs/few")
 
 
 def test_conversion(gsmflow, place):

@@ -43,6 +43,22 @@ def test_a_folder_is_described_where_it_is_and_quietly(gsmflow, here, tower):
     assert {path.name for path in here.iterdir()} == {"classes.csv", "semantics.npy", "semantics.csv", "dataset.json"}
 
 
+def test_it_is_described_again_as_it_was_before(gsmflow, here, tower):
+    gsmflow("describe", "classes.csv", "--model", tower, "--template", "a photo of {}", "--quiet")
+    before = np.load("semantics.npy")
+    (here / "classes.csv").write_text(TABLE.replace("an animal,", "a bird,"))
+    again = gsmflow("describe", ".")
+    assert again.code == 0, again
+    assert f"loading {tower.name} with the template 'a photo of {{}}', as recorded in dataset.json" in again.err
+    after = np.load("semantics.npy")
+    np.testing.assert_array_equal(after[1], before[1])
+    assert (after[0] != before[0]).any()
+    other = gsmflow("describe", ".", "--template", "{}")
+    assert other.code == 2
+    assert "made in another way (template 'a photo of {}', now '{}')" in other.err
+    assert gsmflow("describe", ".", "--template", "{}", "--overwrite").code == 0
+
+
 @pytest.mark.filterwarnings("default::gsmflow.errors.DataWarning")
 def test_long_texts_are_told(gsmflow, here, tower):
     (here / "classes.csv").write_text("name,description\nhorse," + "a small horse " * 9 + "\n")
@@ -55,7 +71,7 @@ def test_long_texts_are_told(gsmflow, here, tower):
     ("arguments", "said"),
     [
         ((), "say which table and which model"),
-        (("classes.csv",), "say which table and which model"),
+        (("classes.csv",), "say which model: gsmflow describe classes.csv --model MODEL; none is recorded"),
         (("gone.csv", "--model", "TOWER"), "gone.csv"),
         (("classes.csv", "--model", "./gone"), "There is no folder ./gone: give the folder"),
         (("classes.csv", "--model", "TOWER", "--template", "a photo"), "the text goes by one {}"),

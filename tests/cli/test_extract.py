@@ -43,6 +43,7 @@ def test_a_list_chooses(gsmflow, here):
 def test_what_is_assumed_is_said(gsmflow, here):
     done = gsmflow("extract", "images", "--model", "net.onnx", "--out", "my")
     assert "warning: Nothing tells how net.onnx wants its pictures; assumed: RGB on white" in done.err
+    assert "such as --size 8 --mean 123.675 116.28 103.53 --std 58.395 57.12 57.375, or in net.json beside" in done.err
 
 
 def test_quiet_shows_the_result_alone(gsmflow, here):

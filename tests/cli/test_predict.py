@@ -5,7 +5,9 @@ import io
 import json
 import os
 import re
+import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -103,7 +105,8 @@ def test_a_table_is_the_default_and_five_classes(gsmflow, place):
     result = gsmflow("predict", "m.safetensors", "x.npy")
     head, *rest = result.out.splitlines()
     assert head.split() == ["row", "class", "probability", "next"]
-    assert len(rest) == len(X)
+    assert len(rest) == len(X) + 1
+    assert rest.pop() == "* unseen: no picture of it was there to learn from"
     assert all(line.count(",") == 3 for line in rest)
 
 
@@ -188,9 +191,7 @@ def test_bad_pictures_end_it_or_are_left_out(gsmflow, pictures, out):
         assert [one["file"] for one in lines(text)] == ["fox/a.png", "fox/b é.png", "ox/c.png"]
         assert "left out: bad/x.png (it is no picture that can be read)" in result.err
         assert quiet == () or len(result.err.splitlines()) == 1
-    assert_refused(
-        gsmflow("predict", "m.safetensors", "pictures/bad", "--skip-bad"), "None of the 1 inputs can be used"
-    )
+    assert_refused(gsmflow("predict", "m.safetensors", "pictures/bad", "--skip-bad"), "The only input cannot be used")
 
 
 def test_rows_without_features_end_it_or_are_left_out(gsmflow, place):
@@ -244,6 +245,64 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(gsmflow, place, case):
     before = {path.name: path.read_bytes() for path in place.iterdir()}
     assert_refused(gsmflow("predict", "m.safetensors", *given), sentence)
     assert {path.name: path.read_bytes() for path in place.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["classes.csv", "dataset.json"])
+def test_a_data_set_is_no_model(gsmflow, place, name):
+    Path("my").mkdir()
+    Path("my", name).write_text("")
+    assert_refused(gsmflow("predict", "my", "x.npy"), "train on it first (gsmflow train my --out runs/my).")
+
+
+IN_ALL_FORMATS = """
+import sys
+from gsmflow.cli import main
+given = sys.argv[1:]
+for form in ("table", "csv", "jsonl"):
+    sys.argv = ["gsmflow", "predict", *given, "--format", form]
+    main()
+"""
+
+
+def on_a_terminal(*arguments: str, pipe: bool) -> bytes:
+    """All that a terminal of 80 columns is sent, directly or by what reads our output."""
+    pty = pytest.importorskip("pty", reason="no terminals here")
+    import fcntl
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    names = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES", "NO_COLOR")}
+    command = [sys.executable, "-c", IN_ALL_FORMATS, *arguments]
+    reader = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=theirs) if pipe else None
+    out = reader.stdin if reader else theirs
+    with subprocess.Popen(command, stdout=out, stderr=theirs, env={**names, "TERM": "xterm"}) as process:
+        os.close(theirs)
+        if reader and reader.stdin:
+            reader.stdin.close()
+        sent = b""
+        with suppress(OSError):  # EIO when all have left
+            while part := os.read(ours, 2**16):
+                sent += part
+        assert process.wait() == 0, sent
+    assert reader is None or reader.wait() == 0
+    os.close(ours)
+    return sent
+
+
+@pytest.mark.parametrize("pipe", [False, True])
+def test_what_a_terminal_shows_is_not_erased(place, pipe):
+    np.save("few.npy", X[:2])
+    sent = on_a_terminal("m.safetensors", "few.npy", pipe=pipe)
+    table = sent.index(b"row  class")
+    assert b"\x1b" in sent[:table]  # a bar was there, and is gone before the first row
+    assert b"\x1b" not in sent[table:], sent
+    lines = sent[table:].decode().splitlines()
+    assert [sum(line.startswith(start) for line in lines) for start in ("1  class ", "1,class ", '{"row": 1')] == [
+        1
+    ] * 3
+    assert max(map(len, lines[: lines.index("* unseen: no picture of it was there to learn from")])) <= 80
 
 
 @pytest.mark.parametrize("model", ["nowhere", "x.npy", "folder"])

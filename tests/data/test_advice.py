@@ -8,6 +8,7 @@ import pytest
 
 from gsmflow.data import ZeroShotDataset, load, load_folder
 from gsmflow.data.advice import advise, outlook
+from gsmflow.data.skeleton import write_skeleton
 from tests.data.own import CLASSES_CSV, FILES, SAMPLES_CSV, draw, write_own
 from tests.data.test_folder import ENCODER, NAMED, RECORD, TEXT, WORDS_ONLY
 from tests.data.twins import make_truth, write_xlsa17
@@ -31,6 +32,16 @@ def test_pictures_and_descriptions(tmp_path):
         f"gsmflow extract {folder}/images --model MODEL --out {folder}",
         f"gsmflow describe {folder}/classes.csv --model MODEL --out {folder}",
     ]
+
+
+def test_a_template_to_be_filled_in(tmp_path):
+    write_skeleton(tmp_path)
+    draw(tmp_path / "images")
+    todo = advise(tmp_path).todo[0]
+    assert todo.sentence.endswith(
+        f"names no class yet; to write the 3 names found in {tmp_path} (dodo, okapi, zebra) into it:"
+    )
+    assert todo.command == f"gsmflow data init {tmp_path}"
 
 
 def test_everything_wrong_is_told_at_once(tmp_path):
@@ -137,6 +148,8 @@ def test_the_outlook_on_few_classes_and_on_many():
     told = dict(outlook(few))
     assert told["validation"] == "impossible: it needs 3 seen classes at least, and there are 2"
     assert told["test of unseen classes"] == "none: every class has training samples"
+    more = ZeroShotDataset("MORE", np.eye(4), [0, 0, 1, 1], np.eye(3), trainval=range(4))
+    assert "no estimate either" in dict(outlook(more))["test of unseen classes"]
     labels = [*range(20), 3, 3]
     names = [f"c{k}" for k in range(21)]
     many = ZeroShotDataset("MANY", np.eye(22), labels, np.eye(21), names, trainval=range(22))

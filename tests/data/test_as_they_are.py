@@ -118,7 +118,7 @@ def test_features_of_a_csv_file(tmp_path, head, start):
     assert data.fingerprint() == fingerprint(TRUTH)
     assert data.provenance.files[0] == "features.csv"
     write_numpy(folder)
-    with pytest.raises(InputError, match=r"TWIN holds features\.npy and features\.csv; take one away\.$"):
+    with pytest.raises(InputError, match=r"TWIN holds features\.npy and features\.csv; delete one\.$"):
         load_folder(folder)
 
 
@@ -275,7 +275,7 @@ BAD_NUMPY = {
             (folder / "features.npy").unlink(),
             (folder / "features.csv").write_text("class,a\n" + "fox,1\n" * 33),
         ),
-        "features.csv has a column of classes, and labels.npy stands beside it; take one away.",
+        "features.csv has a column of classes, and labels.npy stands beside it; delete one.",
     ),
 }
 

@@ -67,12 +67,12 @@ MISTAKES = {
     "nothing but comments": ("# name\n\n", "is empty; its first line must name the columns."),
     "no column of names": ("class,description\nfox,red\n", "lacks the column 'name', the names of the classes; its"),
     "what columns there are": ("class,description\nfox,red\n", "holds: class, description."),
-    "twice": ("name,striped\nfox,1\nox,0\nfox,0\n", "names the class 'fox' twice, on lines 2 and 4; take one away"),
+    "twice": ("name,striped\nfox,1\nox,0\nfox,0\n", "names the class 'fox' twice, on lines 2 and 4; delete one"),
     "twice, behind a cell of several lines": (
         'name,about\n# a comment\nfox,"\n\nred"\nfox,\n',
         "names the class 'fox' twice, on lines 3 and 6;",
     ),
-    "no name": ("name,striped\nfox,1\n,0\n", "line 3 has no name; give the class one, or take the line away."),
+    "no name": ("name,striped\nfox,1\n,0\n", "line 3 has no name; give the class one, or delete the line."),
     "space before": ("name,striped\n fox,1\n", "the name ' fox' on line 2 starts or ends with a space or has a line"),
     "line break within": ('name,striped\n"fox\ncub",1\n', "the name 'fox\\ncub' on line 2 starts or ends with"),
     "an attribute is missing": (
@@ -93,7 +93,7 @@ MISTAKES = {
     "not a number": ("name,height\nfox,1\nox,nan\n", "'nan' of the class 'ox' (line 3) is no number; write a finite"),
     "infinite": ("name,height\nfox,inf\nox,1\n", "'inf' of the class 'fox' (line 2) is infinite, or too large"),
     "too large": ("name,height\nfox,1e39\nox,1\n", "'1e39' of the class 'fox' (line 2) is infinite, or too large"),
-    "a column twice": ("name,height,Height\nfox,1,1\n", "has the column 'height' twice; take one away or give it"),
+    "a column twice": ("name,height,Height\nfox,1,1\n", "has the column 'height' twice; delete one or give it"),
     "a column without a name": ("name,,height\nfox,1,1\n", "column 2 has no name in line 1; give it one."),
     "a row that is too long": ("name,about\nfox,red, sly\n", "line 2 has 3 cells, but there are 2 columns; put a cell"),
     "a quote that does not end": ('name,about\nfox,"red\nox,big\n', "the row that starts on line 2 is no CSV"),
@@ -104,7 +104,10 @@ MISTAKES = {
     ),
     "what to do about latin-1": ("näme\n".encode("latin-1"), "save it as 'CSV UTF-8', or convert it with iconv -f"),
     "utf-16": ("name,about\nfox,red\n".encode("utf-16"), "is not UTF-8: it starts as UTF-16 does; save it"),
-    "a spreadsheet": (b"PK\x03\x04\xff\xff", "is not UTF-8: it is a spreadsheet or another zip archive; save it"),
+    "a spreadsheet": (
+        b"PK\x03\x04\xff\xff",
+        "is not UTF-8: it is a spreadsheet or another zip archive; open it and save",
+    ),
 }
 
 

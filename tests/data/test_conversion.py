@@ -185,5 +185,5 @@ def test_names_of_words_that_are_not_kept_are_told(tmp_path):
 @pytest.mark.parametrize("there", ["features.csv", "labels.txt", "features"])
 def test_other_files_of_a_data_set_are_not_mixed_in(tmp_path, there):
     (tmp_path / there).mkdir()
-    with pytest.raises(InputError, match=rf"holds {there} already; take that away or choose another folder"):
+    with pytest.raises(InputError, match=rf"holds {there} already; move that elsewhere or choose another folder"):
         FORMATS["folder"].write(make(), tmp_path)

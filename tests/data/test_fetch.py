@@ -63,7 +63,7 @@ def test_the_archive_is_kept_where_that_is_asked_for_and_used_again(server, tmp_
     assert result.found[root / "CUB"].address.startswith("file:///")
     assert (root / "xlsa17.zip").exists()
     shutil.rmtree(root / "CUB")
-    assert "xlsa17.zip is there already; take it away, or drop address=." in call(["CUB"], root, address="x").error
+    assert "xlsa17.zip is there already; delete it, or drop address=." in call(["CUB"], root, address="x").error
     assert len(server.asked) == 1
 
 

@@ -258,11 +258,11 @@ WARNINGS = {
             "semantics__npy": np.r_[TEXT, TEXT[:1]],
             "semantics__csv": NAMED + "moa\n",
         },
-        r"1 rows of semantics\.csv are of classes that classes\.csv does not name, such as moa; they are passed over",
+        r"1 rows of semantics\.csv are of classes that classes\.csv does not name, such as moa; they are ignored",
     ),
     "an attribute that counts": (
         {"classes__csv": "name,id\nzebra,1\nokapi,2\ndodo,3\nyak,4\n"},
-        r"the column 'id' of classes\.csv counts the classes and is taken as an attribute: take it away if it is none",
+        r"the column 'id' of classes\.csv counts the classes and is taken as an attribute: delete it if it is none",
     ),
 }
 

@@ -31,7 +31,7 @@ MISTAKES: dict[str, tuple[dict, str]] = {
     ),
     "with the encoder of last time": (
         {"classes__csv": WORDS_ONLY, "dataset__json": RECORD},
-        "make them: gsmflow describe {0}/classes.csv --model MiniLM --out {0}",
+        "make them: gsmflow describe {0}",
     ),
     "names alone": (
         {"classes__csv": NAMED},
@@ -130,7 +130,7 @@ MISTAKES: dict[str, tuple[dict, str]] = {
     "NaN with the name of its sample": ({"features__npy": NAN}, "okapi/3.png"),
     "a class without its row of semantics": (
         {"classes__csv": WORDS_ONLY + "moa,big\n", "semantics__npy": TEXT, "semantics__csv": NAMED},
-        "{0}/semantics.csv does not name 'moa' of classes.csv, so that they have no semantics; run again: gsmflow",
+        "{0}/classes.csv names 1 class (moa) without semantics, since semantics.csv does not name it; run again: gsmflow",
     ),
     "semantics of nobody": (
         {"classes__csv": WORDS_ONLY, "semantics__npy": TEXT[:3]},

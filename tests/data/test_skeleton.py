@@ -67,6 +67,32 @@ def test_numbers_of_classes_name_none(tmp_path):
     assert write_skeleton(tmp_path) == ()
 
 
+def test_a_template_that_nobody_touched_is_filled_in_later(tmp_path):
+    write_skeleton(tmp_path)
+    (tmp_path / "HOWTO.txt").write_text("mine")
+    draw(tmp_path / "images", ("zebra/1.png", "okapi/2.JPG"))
+    assert write_skeleton(tmp_path) == ("okapi", "zebra")
+    assert read_class_table(tmp_path / "classes.csv").names == ("okapi", "zebra")
+    assert (tmp_path / "classes.csv").read_text().startswith(COMMENTS)
+    assert (tmp_path / "HOWTO.txt").read_text() == "mine"
+    with pytest.raises(InputError, match="already"):
+        write_skeleton(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda table: table + "emu,\n", lambda table: table.replace("Classes", "My classes")]
+)
+def test_a_template_that_somebody_touched_is_left_alone(tmp_path, change):
+    write_skeleton(tmp_path)
+    path = tmp_path / "classes.csv"
+    path.write_text(change(path.read_text()))
+    before = path.read_bytes()
+    draw(tmp_path / "images", ("zebra/1.png",))
+    with pytest.raises(InputError, match="holds classes.csv, HOWTO.txt already"):
+        write_skeleton(tmp_path)
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("there", ["classes.csv", "HOWTO.txt"])
 def test_what_is_there_is_left_alone(tmp_path, there):
     (tmp_path / there).write_text("mine")

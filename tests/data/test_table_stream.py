@@ -100,7 +100,7 @@ def test_half_precision_is_read(tmp_path):
 def test_a_class_is_not_looked_at_and_that_is_told(tmp_path):
     text(tmp_path / "x.csv", "class,a,b\nfox,1,2\n")
     stream = open_table(tmp_path / "x.csv")
-    assert stream.notes == ("x.csv: the column 'class' is not looked at",)
+    assert stream.notes == ("x.csv: the column 'class' is ignored",)
     assert next(stream.read(5)).numbers.tolist() == [[1, 2]]
 
 

@@ -110,7 +110,7 @@ def test_a_column_that_counts_the_rows_is_told(tmp_path):
     table = read_table(csv(tmp_path / "x.csv", "id,a\n1,5\n2,6\n3,9\n"))
     assert table.numbers.shape == (3, 2)
     assert table.warnings == (
-        "x.csv: the column 'id' counts the rows and is taken as a feature: take it away if it is none",
+        "x.csv: the column 'id' counts the rows and is taken as a feature: delete it if it is none",
     )
 
 
@@ -139,7 +139,7 @@ MISTAKES = {
     "no row": ("a,b\n", "names columns, but holds no row of numbers."),
     "nothing": ("", "is empty; a row a sample is due."),
     "no numbers": ("file,class\nx,fox\n", "has no column of numbers; its columns are file, class."),
-    "a column twice": ("a,a\n1,2\n", "has the column 'a' twice; take one away"),
+    "a column twice": ("a,a\n1,2\n", "has the column 'a' twice; delete one"),
     "classes twice": ("class,label,a\nfox,fox,1\n", "has both a column 'class' and 'label'; keep one of them."),
     "names of columns are missing": (
         "x.png,fox,0.5\n",

@@ -96,7 +96,9 @@ def test_no_file_is_overwritten(tmp_path, layout):
         folder = tmp_path / name
         folder.mkdir()
         (folder / name).write_bytes(before[name])
-        with pytest.raises(InputError, match=rf" holds {re.escape(name)} already; take that away or choose another"):
+        with pytest.raises(
+            InputError, match=rf" holds {re.escape(name)} already; move that elsewhere or choose another"
+        ):
             FORMATS[layout].write(make(), folder)
         assert contents(folder) == {name: before[name]}
     with pytest.raises(InputError, match="already"):

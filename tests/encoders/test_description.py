@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gsmflow.data import EncoderRecord
+from gsmflow.data import EncoderRecord, load_folder
+from gsmflow.data.advice import advise
 from gsmflow.data.folder_record import FolderRecord, read_record, write_record
+from gsmflow.data.formats.folder_semantics import digest_of
 from gsmflow.encoders.description import describe_table, replace_together
 from gsmflow.encoders.texts import describe_classes
 from gsmflow.errors import InputError
 from gsmflow.progress import Display
+from tests.data.own import write_own
 
 TABLE = "name,description,description_2,legs\nzebra,aab,c,4\nBär,abc,,4\n"
 WRITTEN = {"classes.csv", "semantics.npy", "semantics.csv", "dataset.json"}
@@ -54,7 +57,9 @@ def test_it_writes_the_semantics_beside_a_copy_of_the_table(table, tmp_path):
     assert (out / "classes.csv").read_bytes() == table.read_bytes()
     np.testing.assert_array_equal(np.load(out / "semantics.npy"), found)
     np.testing.assert_allclose(found, describe_classes(Letters(), [["aab", "c"], ["abc"]]))
-    assert (out / "semantics.csv").read_text("utf-8") == "name\nzebra\nBär\n"
+    assert (out / "semantics.csv").read_text(
+        "utf-8"
+    ) == f"name,texts\nzebra,{digest_of(('aab', 'c'))}\nBär,{digest_of(['abc'])}\n"
     assert read_record(out) == FolderRecord(text_encoder=Letters().record)
 
 
@@ -75,7 +80,53 @@ def test_in_the_folder_of_the_table_the_table_is_left_alone_and_may_grow(table):
     assert (table.stat().st_ino, table.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     table.write_text(TABLE + "owl,b,,2\n")
     assert len(describe(table, table.parent)) == 3
-    assert (table.parent / "semantics.csv").read_text("utf-8").splitlines() == ["name", "zebra", "Bär", "owl"]
+    lines = (table.parent / "semantics.csv").read_text("utf-8").splitlines()
+    assert [line.split(",")[0] for line in lines] == ["name", "zebra", "Bär", "owl"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ("zebra,aab,c,4\nBär,abc,,4", "zebra,aab,d,4\nBär,abb,,4", "2 classes (zebra, Bär)"),
+        ("zebra,aab,c", "zebra,aab,", "1 class (zebra)"),
+        ("Bär,abc,,4", "Bär,,,4", "1 class (Bär)"),
+        ("Bär,abc,,4", "Bär,abc,,5", ""),
+        ("zebra,aab,c,4\nBär,abc,,4", "Bär, abc ,,4", ""),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::gsmflow.errors.DataWarning")
+def test_descriptions_that_were_changed_since_are_noticed(old, new, changed, table):
+    folder = write_own(table.parent, samples__csv=None, labels__txt="Bär\n" * 6, classes__csv=TABLE)
+    template = Letters(template="a {}")
+    describe(table, folder, template)
+    assert load_folder(folder).num_classes == 2
+    table.write_text(TABLE.replace(old, new))
+    if not changed:
+        load_folder(folder)
+        return
+    with pytest.raises(InputError) as told:
+        load_folder(folder)
+    sentence = f"the descriptions of {changed} were changed after gsmflow describe: run it again: "
+    assert str(told.value) == f"{table}: {sentence}gsmflow describe {folder}"
+    assert load_folder(folder, semantics="attributes").semantic_dim == 1
+    assert [(todo.sentence, todo.command) for todo in advise(folder).todo] == [
+        (f"{table}: {sentence.strip()}", f"gsmflow describe {folder}")
+    ]
+    if "Bär,,," in new:
+        return
+    describe(table, folder, template)
+    assert load_folder(folder).num_classes == 2
+
+
+@pytest.mark.filterwarnings("ignore::gsmflow.errors.DataWarning")
+def test_names_that_were_described_are_compared_too(table):
+    names = "name,legs\nsea_bear,0\nzebra,4\n"
+    folder = write_own(table.parent, samples__csv=None, labels__txt="zebra\n" * 6, classes__csv=names)
+    describe(table, folder)
+    assert load_folder(folder).num_classes == 2
+    table.write_text("name,legs,description\nsea_bear,0,sea bear\nzebra,4,a horse\n")
+    with pytest.raises(InputError, match=r"the descriptions of 1 class \(zebra\) were changed"):
+        load_folder(folder)
 
 
 def test_without_descriptions_the_names_are_taken(tmp_path, capsys):

@@ -115,6 +115,12 @@ def shards(folder: str = "my", samples: int = 10) -> str:
     return folder
 
 
+def test_features_that_are_given_twice_are_asked_about_twice(place):
+    found = find_inputs([save("a.npy", X), "./a.npy"])
+    assert found.count == 2 * len(X)
+    assert [int(k) for part in batches(found) for k in part.rows] == list(range(2 * len(X)))
+
+
 @pytest.mark.parametrize("most", [1, 4, 100])
 def test_a_folder_that_was_extracted_knows_its_files(place, monkeypatch, most):
     monkeypatch.setattr(module, "MOST_ROWS", most)
@@ -180,6 +186,7 @@ REFUSED = {
     "a list and a picture": (["pictures/fox/a.png"], "list.txt", "chooses among the pictures of one folder"),
     "a list and two folders": (["pictures/fox", "pictures/ox"], "list.txt", "chooses among the pictures of one folder"),
     "two sets of features": (["two"], None, "two holds several sets of features"),
+    "a pipe": (["pipe.png"], None, "pipe.png is neither a file nor a folder, but a pipe or a device"),
     "names and none": (["named.csv", "a.npy"], None, "named.csv names its samples and a.npy does not"),
 }
 
@@ -194,6 +201,7 @@ def test_what_cannot_be_asked_about_is_refused(place, case):
     Path("empty").mkdir()
     Path("list.txt").write_text("fox/a.png\n")
     np.savez("a.npz", X)
+    os.mkfifo("pipe.png")
     with pytest.raises(InputError) as refused:
         find_inputs(given, None if listing is None else Path(listing))
     assert sentence in str(refused.value)

@@ -18,6 +18,16 @@ def test_what_nothing_tells_is_assumed_and_said():
     assert found == Preprocessing((8, 8), (127.0,) * 3, (128.0,) * 3)
 
 
+@pytest.mark.parametrize(("channels", "mean"), [(1, (127.0,)), (3, (123.675, 116.28, 103.53))])
+def test_the_file_that_is_proposed_can_be_read(channels, mean, tmp_path):
+    with pytest.warns(DataWarning, match="--size 8 4 --mean") as told:
+        complete(Told(size=(8, 4)), channels, "net.onnx")
+    sentence = str(told[0].message)
+    (tmp_path / "net.json").write_text(sentence[sentence.index("net.json beside it: ") + 20 : -1])
+    proposed = complete(read_told(tmp_path / "net.json"), channels, "net.onnx")
+    assert (proposed.size, proposed.mean) == ((8, 4), mean)
+
+
 def test_what_is_told_is_not_remarked_upon():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

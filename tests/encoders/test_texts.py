@@ -245,11 +245,11 @@ def test_a_damaged_model_is_one_sentence_and_runs_no_code(how, said, twins, tmp_
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        ("org/model", "no folder org/model, and org/model could not be had from the hub .HF_HUB_OFFLINE is set"),
-        ("MiniLM", "no folder MiniLM, and sentence-transformers/MiniLM could not be had"),
+        ("org/model", "no folder org/model, and org/model could not be downloaded from the hub .HF_HUB_OFFLINE is set"),
+        ("MiniLM", "no folder MiniLM, and sentence-transformers/MiniLM could not be downloaded"),
         ("./gone", "There is no folder ./gone: give the folder of a model, or its name on the hub, with model="),
         ("a/b/c", "There is no folder a/b/c"),
-        ("bad name!", "could not be had from the hub"),
+        ("bad name!", "could not be downloaded from the hub"),
     ],
 )
 def test_a_model_that_is_not_there(model, said, monkeypatch, tmp_path):

@@ -111,10 +111,44 @@ def test_a_table_is_for_people():
     assert written("table", some(FILES, 0.5)).decode() == (
         "file        class                      probability  next\n"
         "a/1.png     a fox                      0.750        'the \"red\", one\\nof two'* 0.250\n"
-        'b, "2".png  (none)                                  Füchsin 0.333, a fox 0.000\n'
-        "'ü\\n3.png'  'the \"red\", one\\nof two'*  1.000        Füchsin 0.000\n"
+        'b, "2".png  (none)                                  Füchsin 0.333, a fox <0.001\n'
+        "'ü\\n3.png'  'the \"red\", one\\nof two'*  >0.999       Füchsin <0.001\n"
+        "* unseen: no picture of it was there to learn from\n"
     )
     assert written("table", some()).decode().startswith("row  class")
+    assert written("table", some(("12", "13", "14"))).decode().startswith("file  class")
+
+
+class Terminal(io.BytesIO):
+    """A file that people look at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("columns", [200, 80, 60, 40, 30])
+@pytest.mark.parametrize("file", [None, "a.png", "猫" * 30 + "1.png", "holiday/" * 30 + "2.png"])
+@pytest.mark.parametrize("longest", ["zebra", "a very long name of an animal " * 4])
+def test_no_line_of_a_table_is_wrapped(columns, file, longest, monkeypatch):
+    from rich.cells import cell_len
+
+    monkeypatch.setenv("COLUMNS", str(columns))
+    names = (longest, *(f"animal {k}" for k in range(9)))
+    rows = [np.arange(10), np.arange(10)[::-1]]
+    p = np.array([[0.9, 0.05, *[0.00625] * 8]] * 2)
+    files = None if file is None else ("b.png", file)
+    terminal = Terminal()
+    WRITERS["table"]([Predictions(names, np.arange(10) > 0, np.array(rows), p, np.arange(2), files)], terminal)
+    head, one, other, star = terminal.getvalue().decode().splitlines()
+    assert max(map(cell_len, (head, one, other))) <= columns
+    assert star.startswith("* unseen: ")
+    assert all("0.900" in line for line in (one, other))
+    assert file is None or other.split("  ")[0].endswith(file[-3:])
+    if columns == 80 and longest == "zebra":
+        assert "animal 0 0.050, " in one
+        assert one.endswith(", …")
+    if columns == 200 and file in (None, "a.png") and longest == "zebra":
+        assert one.count("0.006") == 8
 
 
 def test_nobody_reads_a_longer_table():

@@ -36,6 +36,20 @@ def test_the_candidate_of_greatest_mean_h_is_chosen():
     }
 
 
+def test_of_few_samples_no_candidate_wins_that_lives_by_a_huge_constant():
+    """The first has H 80 at the constant -100 alone, the second 70 near 0 and wherever else."""
+    far = Curve(np.array([-101.0, -100.0, 0.0]), np.array([80.0, 80.0, 100.0]), np.array([80.0, 80.0, 0.0]))
+    near = Curve(np.array([-1.0, 0.0, 1.0]), np.full(3, 70.0), np.full(3, 70.0))
+    judged = [replace(found(place, 0, 0.0), curve=curve) for place, curve in enumerate([far, near])]
+    assert choose(rank(judged)).choice == {"ridge": 0}
+    assert choose(rank(judged, samples=50)).choice == {"ridge": 0}
+    few = rank(judged, samples=2)
+    assert [one.h for one in few] == [80, 70]
+    assert (few[0].kept_h < 70, few[1].kept_h) == (True, 70)
+    assert choose(few).choice == {"ridge": 1}
+    assert choose(few).validation_H == 70
+
+
 def test_of_equals_the_first_wins_and_epochs_of_folds_are_averaged():
     assert choose(rank([found(0, 0, 50.0, 2.0), found(0, 1, 50.0, 3.0)])).choice == {"epoch": 2.5}
     assert choose(rank([found(4, 0, 50.0), found(3, 0, 50.0)])).choice == {"ridge": 4}

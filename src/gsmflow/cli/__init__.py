@@ -42,9 +42,12 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
 
 def main() -> None:
     """Run the command that ``sys.argv`` names; bad input is one sentence and exit code 2."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller, as in `gsmflow ... >&-`
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     arguments = sys.argv[1:]
     name, *rest = arguments or ["--help"]
-    if name in ("-h", "--help"):
+    if name in ("-h", "--help", "help"):
         print(overview())
     elif name == "--version":
         from .. import __version__

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro import cli
@@ -45,8 +46,8 @@ class ListArguments:
 class AddArguments:
     """Let a model know a class that it was not trained with, by what its own classes are described by."""
 
-    name: Annotated[Positional[str | None], arg(metavar="NAME")] = None
-    """of the class"""
+    names: Annotated[Positional[tuple[str, ...]], arg(metavar="NAME")] = ()
+    """of the class, one; in quotes where it has spaces"""
     description: Annotated[tuple[str, ...], arg(metavar="TEXT [TEXT ...]")] = ()
     """what is said of it, in quotes; of several texts the mean is taken"""
     attributes: Annotated[tuple[str, ...], arg(metavar="NUMBERS")] = ()
@@ -93,6 +94,7 @@ def list_classes(path: Path, arguments: list[str]) -> None:
     asked = cli(ListArguments, args=arguments, prog="gsmflow classes MODEL list")
     from ..experiment import load_model
     from ..files import as_csv, as_json
+    from ..model.prediction_files import aligned, shown
 
     model = load_model(path)
     rows = list(zip(model.class_names, model.is_seen.tolist(), strict=True))
@@ -102,16 +104,15 @@ def list_classes(path: Path, arguments: list[str]) -> None:
         text = b"".join(as_json({"name": name, "seen": seen}) for name, seen in rows).decode()
     else:
         seen = sum(model.is_seen.tolist())
-        width = max(len(name) for name, _ in rows)
-        lines = [f"{name:<{width}}  {'seen' if is_seen else 'unseen'}" for name, is_seen in rows]
-        text = "\n".join([*lines, f"{len(rows)} classes: {seen} seen, {len(rows) - seen} unseen", ""])
+        lines = [(shown(name), "seen" if is_seen else "unseen") for name, is_seen in rows]
+        text = f"{aligned(lines)}{len(rows)} classes: {seen} seen, {len(rows) - seen} unseen\n"
     print(text, end="")
 
 
 def add_class(path: Path, arguments: list[str]) -> None:
     """Add one class and write the model."""
     asked = cli(AddArguments, args=arguments, prog="gsmflow classes MODEL add")
-    name = asked.name
+    name = name_of(path, asked)
     if name is None or not (asked.description or asked.attributes):
         raise InputError(
             'say which class, and what it is: gsmflow classes MODEL add NAME --description "..." (or --attributes ...).'
@@ -123,6 +124,7 @@ def add_class(path: Path, arguments: list[str]) -> None:
 
     if asked.text_encoder and not asked.description:
         raise InputError("--text-encoder has no effect without --description; drop it.")
+    before = state_of(path)
     model, target = load_model(path), target_of(path, asked.out)
     check_new(name, model)
     with Display(quiet=asked.quiet) as display:
@@ -144,12 +146,30 @@ def add_class(path: Path, arguments: list[str]) -> None:
             encoder=encoder,
             words=asked.text_encoder is not None,
         )
-        with card_kept(path, target, model):
+        with replaced(path, target, model, before):
             model.add_classes({name: vector})
             model.save(target)
     count = len(asked.description)
     by = [f"{count} text{'s' if count > 1 else ''}"] * bool(count) + ["attributes"] * bool(asked.attributes)
-    print(f"{name}: added by {' and '.join(by)}; {told(model, path, target)}")
+    print(f"{name}: added by {' and '.join(by)}; {told(model, path, asked.out)}")
+
+
+def name_of(path: Path, asked: AddArguments) -> str | None:
+    """The one name that is given, if any.
+
+    Raises:
+        InputError: if there are several: one may be meant for a description.
+    """
+    name, *more = asked.names or (None,)
+    if more and (asked.description or asked.attributes):
+        one = " ".join(asked.names)
+        raise InputError(f"One class is added at a time; found {len(asked.names)} names: is it {one!r}, in quotes?")
+    if more:
+        raise InputError(
+            f"A text is given with --description: gsmflow classes {path} add {quote(str(name))} --description "
+            f"{' '.join(map(quote, more))}."
+        )
+    return name
 
 
 def check_new(name: str, model: ZeroShotModel) -> None:
@@ -175,36 +195,64 @@ def remove_classes(path: Path, arguments: list[str]) -> None:
     from ..encoders.new_class import nearest
     from ..experiment import load_model
 
+    before = state_of(path)
     model, target = load_model(path), target_of(path, asked.out)
     unknown = next((name for name in asked.names if name not in model.class_names), None)
     if unknown is not None:
-        raise InputError(f"There is no class {unknown!r} in {path}{nearest(unknown, model.class_names)}.")
+        raise InputError(f"There is no class {unknown!r} in {path}{nearest(unknown, model.class_names)}")
     twice = next((name for name in asked.names if asked.names.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"The class {twice!r} is given twice; drop one of the two.")
-    with card_kept(path, target, model):
+    with replaced(path, target, model, before):
         model.remove_classes(asked.names)
         model.save(target)
-    print(f"{', '.join(asked.names)}: removed; {told(model, path, target)}")
+    print(f"{', '.join(asked.names)}: removed; {told(model, path, asked.out)}")
 
 
 @contextmanager
-def card_kept(path: Path, target: Path, model: ZeroShotModel) -> Iterator[None]:
-    """Write the card of a run anew after its model was changed in place, unless somebody has edited it."""
+def replaced(path: Path, target: Path, model: ZeroShotModel, before: tuple[int, ...]) -> Iterator[None]:
+    """Guard the file of a model while it is replaced, and write its card anew, unless somebody has edited that.
+
+    Args:
+        path: of the run or the model, as it was given.
+        target: the file that is written within.
+        model: as it was read, whose card is known.
+        before: the state of the file then.
+
+    Raises:
+        InputError: if somebody else has written that file meanwhile: what was added there would be lost.
+    """
     from ..runs import RunFolder, model_card
 
-    if target.parent != path:
+    folder = RunFolder(target.parent)
+    is_in_place = target == source_of(path)
+    if is_in_place and state_of(path) != before:
+        raise InputError(f"{target} was changed by another program meanwhile, and is left as that wrote it: try again.")
+    if not is_in_place or target.name != folder.model_file.name:
         yield
         return
-    folder = RunFolder(path)
     record = folder.read_metrics() if folder.is_finished else None
     there = folder.card_file.read_bytes() if folder.card_file.is_file() else b""
     is_ours = there == model_card(model, record).encode()
     yield
     if is_ours:
         folder.write_card(model_card(model, record))
-    elif there:
+    elif CARD in there:
         print(f"{folder.card_file} was edited and is left as it is: it tells of the classes before.", file=sys.stderr)
+
+
+def source_of(path: Path) -> Path:
+    """The file that a model is read from, where it really lies: a link to it stays one."""
+    return (path / "model.safetensors" if path.is_dir() else path).resolve()
+
+
+def state_of(path: Path) -> tuple[int, ...]:
+    """What differs once a file was written anew; nothing where there is none, which is told by who reads it."""
+    try:
+        found = source_of(path).stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def target_of(path: Path, out: Path | None) -> Path:
@@ -213,24 +261,29 @@ def target_of(path: Path, out: Path | None) -> Path:
     Raises:
         InputError: if it would take the place of another file.
     """
-    source = path / "model.safetensors" if path.is_dir() else path
+    source = source_of(path)
     if out is None:
         return source
     if os.path.lexists(out) and not (out.exists() and out.samefile(source)):
         raise InputError(f"{out} is there already; choose another file, or delete that one.")
-    return out
+    return source if out.exists() else out
 
 
-def told(model: ZeroShotModel, path: Path, target: Path) -> str:
+def told(model: ZeroShotModel, path: Path, asked: Path | None) -> str:
     """What was written, and what was not."""
-    seen = int(model.is_seen.sum())
-    counts = (
-        f"{target} has {len(model.class_names)} classes now, {seen} seen and {len(model.class_names) - seen} unseen"
-    )
-    if target.parent != path:
-        return counts
-    return f"{counts} (metrics and report in {path} tell of the model as it was trained)"
+    from ..runs import RunFolder
 
+    seen, shown = int(model.is_seen.sum()), asked or (path / "model.safetensors" if path.is_dir() else path)
+    count = len(model.class_names)
+    counts = f"{shown} has {count} class{'es' * (count != 1)} now, {seen} seen and {count - seen} unseen"
+    folder = RunFolder(source_of(path).parent)
+    if source_of(shown) != folder.model_file or not folder.is_finished:
+        return counts
+    return f"{counts} (metrics and report in {folder} tell of the model as it was trained)"
+
+
+CARD = b"library_name: gsmflow"
+"""Stands in cards that gsmflow writes, and in no other README.md."""
 
 VERBS: dict[str, Callable[[Path, list[str]], None]] = {
     "list": list_classes,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import warnings
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,8 +18,6 @@ from .fetch import fetch
 from .options import DataArguments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ..data import ZeroShotDataset
     from ..data.advice import Advice
 
@@ -69,7 +69,11 @@ def check(
             raise
         print_advice(folder, advice)
         sys.exit(2)
-    print_summary(found, told)
+    print_summary(found)
+    for kind, sentences in (("note", found.provenance.notes), ("warning", (*found.warnings, *told))):
+        for sentence in sentences:  # below the table, and unwrapped: commands in it are copied
+            print(f"{kind}: {sentence}")
+    print(f"next: {command_train(dataset, found, options)}")
 
 
 def convert(
@@ -186,16 +190,30 @@ def print_advice(folder: Path | None, advice: Advice) -> None:
     print(f"\nthen again: gsmflow data check {shlex.quote(str(folder))}")
 
 
-def print_summary(found: ZeroShotDataset, told: Iterable[str]) -> None:
+def command_train(dataset: str, found: ZeroShotDataset, options: DataArguments) -> str:
+    """What trains on a data set that is complete, read as it was checked."""
+    given = ["gsmflow", "train", dataset]
+    for option in fields(options):
+        value = getattr(options, option.name)
+        if value != option.default:
+            given += [f"--{option.name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    if len(found.seen) < 3:  # nothing can be validated
+        given += ["--protocol", "fixed"]
+    out = Path("runs", found.name)
+    return shlex.join([*given, *([] if os.path.lexists(out) else ["--out", str(out)])])
+
+
+def print_summary(found: ZeroShotDataset) -> None:
     """A data set in a table."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from ..data.advice import outlook
     from ..data.summary import summarize
 
-    table = Table("what", "value", title=f"{found.name}: all checks passed", title_justify="left")
-    rows = [*summarize(found).items(), *outlook(found), *(("warning", sentence) for sentence in told)]
-    for key, value in rows:
-        table.add_row(key, str(value))
+    table = Table("what", title=f"{found.name}: all checks passed", title_justify="left")
+    table.add_column("value", overflow="fold")
+    for key, value in [*summarize(found).items(), *outlook(found)]:
+        table.add_row(key, Text(value))
     Console().print(table)

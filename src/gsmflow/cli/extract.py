@@ -107,10 +107,15 @@ def run(asked: ExtractArguments, display: Display) -> Extraction:
 def summary(found: Extraction) -> str:
     """What came of it, and what to do next, in a few lines."""
     speed = f", {found.encoded / found.seconds:.0f} images a second" if found.encoded else ", all done before"
-    lines = [f"{found.rows:,} pictures of {found.classes:,} classes, {found.dim:,} features each{speed}"]
+    counts = f"{found.rows:,} picture{'s' * (found.rows != 1)} of {found.classes:,} class{'es' * (found.classes != 1)}"
+    lines = [f"{counts}, {found.dim:,} features each{speed}"]
     if found.bad:
-        lines.append(f"{len(found.bad):,} pictures were left out")
+        lines.append(f"{len(found.bad):,} picture{'s were' if len(found.bad) > 1 else ' was'} left out")
     if found.lost:
         few = ", ".join(found.lost[:5]) + (", ..." if len(found.lost) > 5 else "")
-        lines.append(f"no picture is left of {len(found.lost):,} classes, which become unseen ones: {few}")
+        more = len(found.lost) > 1
+        lost = (
+            f"{len(found.lost):,} classes, which become unseen ones" if more else "a class, which becomes an unseen one"
+        )
+        lines.append(f"no picture is left of {lost}: {few}")
     return "\n".join([*lines, f"folder: {found.folder}"])

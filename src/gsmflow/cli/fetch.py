@@ -20,7 +20,7 @@ def fetch(
 ) -> None:
     """Fetch known benchmarks (AWA1, AWA2, APY, CUB, SUN) from their public archive.
 
-    What was cut off is gone on with when the command is given again.
+    Give the command again to go on where it stopped.
 
     Args:
         names: of known benchmarks.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,8 @@ from tyro.conf import Positional, arg
 from ..errors import InputError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ..encoders.inputs import Batch, FeatureInputs, PictureInputs
     from ..model import ZeroShotModel
     from ..model.prediction import Predictions
@@ -42,7 +44,8 @@ class PredictArguments:
     listing: Annotated[Path | None, arg(name="list", metavar="FILE")] = None
     """choose among the pictures of a folder: a path a line, relative to it, or CSV with a column file"""
     top_k: Annotated[int | None, arg(metavar="INT")] = None
-    """so many classes are named; default 5, or all where there are fewer"""
+    """so many classes are named; default 5, or all where there are fewer; the table on a terminal has those of them
+    that fit into its width, … stands for the others"""
     format: Annotated[Form | None, arg(metavar="{table,csv,jsonl,parquet}")] = None
     """default: as the name of --out ends; without --out a table"""
     out: Annotated[Path | None, arg(metavar="FILE")] = None
@@ -70,11 +73,33 @@ def predict(arguments: list[str]) -> None:
     if not asked.inputs:
         raise InputError("say what to name: gsmflow predict MODEL INPUT, for example gsmflow predict runs/my a.jpg.")
     form = format_of(asked)
-    is_in_the_way = asked.out is None and form != "table" and sys.stdout.isatty()
     from ..progress import Display
 
-    with Display(quiet=asked.quiet or is_in_the_way) as display:
-        write(asked, form, display)
+    console = plain_console() if is_read_at_once(asked, form) and not asked.quiet else None
+    with Display(quiet=asked.quiet, console=console) as display:
+        table = write(asked, form, display)
+    if table:  # below what the display has shown, which is gone by now
+        put_out(form, table)
+
+
+def is_read_at_once(asked: PredictArguments, form: Form) -> bool:
+    """Whether somebody sees each line as it comes, here or behind a pipe: a bar would erase it."""
+    return asked.out is None and form != "table" and (sys.stdout.isatty() or not sys.stdout.seekable())
+
+
+def plain_console() -> Console:
+    """Standard error without a bar."""
+    from rich.console import Console
+
+    return Console(stderr=True, force_interactive=False)
+
+
+def put_out(form: Form, answers: Iterable[Predictions]) -> None:
+    """Write to standard output."""
+    from ..model.prediction_files import WRITERS
+
+    WRITERS[form](answers, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
 
 
 def format_of(asked: PredictArguments) -> Form:
@@ -98,12 +123,11 @@ def format_of(asked: PredictArguments) -> Form:
     return kind
 
 
-def write(asked: PredictArguments, form: Form, display: Display) -> None:
-    """Ask the model and write what it says."""
+def write(asked: PredictArguments, form: Form, display: Display) -> list[Predictions]:
+    """Ask the model and write what it says, but for a table on standard output, which is returned."""
     from ..data.formats.files import write_together
     from ..devices import check_threads, pick_threads, using_threads
     from ..encoders.inputs import find_inputs
-    from ..experiment import load_model
     from ..model.prediction import check_question
     from ..model.prediction_files import WRITERS, check_table
 
@@ -112,18 +136,40 @@ def write(asked: PredictArguments, form: Form, display: Display) -> None:
     inputs = find_inputs(asked.inputs, asked.listing)
     if form == "table":
         check_table(inputs.count)
-    model = load_model(asked.model, asked.device)
+    model = model_of(asked)
     top_k = min(TOP_K, len(model.class_names)) if asked.top_k is None else asked.top_k
     check_question(model, top_k, asked.reject)
     batches = batches_of(inputs, model, asked, display)
     threads = pick_threads(inputs.count * model.dim) if asked.threads is None else asked.threads
     with using_threads(threads), closing(predictions(model, batches, top_k, asked, inputs.count, display)) as answers:
-        if asked.out is None:
-            WRITERS[form](answers, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
-        else:
+        if asked.out is not None:
             write_together(asked.out.parent, {asked.out.name: lambda file: WRITERS[form](answers, file)})
             display.say(f"predictions: {asked.out}")
+        elif form == "table":
+            return list(answers)
+        else:
+            put_out(form, answers)
+    return []
+
+
+def model_of(asked: PredictArguments) -> ZeroShotModel:
+    """The model to ask.
+
+    Raises:
+        InputError: if there is none; where there are data to make it of, it says how.
+    """
+    from ..data.folder_record import RECORD_FILE
+    from ..experiment import load_model
+    from ..runs import RunFolder
+
+    folder = RunFolder(asked.model)
+    has_data = any((asked.model / name).is_file() for name in ("classes.csv", RECORD_FILE))
+    if has_data and not folder.is_begun and not folder.model_file.exists():
+        raise InputError(
+            f"There is no model {folder.model_file}: {asked.model} is a data set: train on it first (gsmflow train "
+            f"{asked.model} --out runs/{asked.model.resolve().name})."
+        )
+    return load_model(asked.model, asked.device)
 
 
 def batches_of(
@@ -164,13 +210,16 @@ def predictions(
     for batch in good_ones(batches, tell if asked.skip_bad else None):
         answers = ask(model, batch.features, top_k, rows=batch.rows, files=batch.files, reject=asked.reject)
         yield answers
+        if asked.out is None:
+            sys.stdout.buffer.flush()  # whole lines, before a line is said
         done, left_out = done + len(answers), left_out + len(batch.bad)
         rejected += 0 if answers.rejected is None else int(answers.rejected.sum())
         display.show(done + left_out, {"a second": done / (time.perf_counter() - start)})
     if not done:
-        raise InputError(f"None of the {left_out} inputs can be used: there is nothing to name.")
+        none = "The only input cannot" if left_out == 1 else f"None of the {left_out} inputs can"
+        raise InputError(f"{none} be used: there is nothing to name.")
     seconds = time.perf_counter() - start
-    parts = [f"{done:,} predictions in {seconds:.1f} s, {done / seconds:,.0f} a second"]
+    parts = [f"{done:,} prediction{'s' * (done != 1)} in {seconds:.1f} s, {done / seconds:,.0f} a second"]
     parts += [f"{left_out:,} left out"] if left_out else []
     parts += [f"{rejected:,} taken for none of the classes"] if asked.reject is not None else []
     display.say(", ".join(parts))

@@ -223,7 +223,7 @@ def estimate_lines(record: dict[str, Any]) -> list[str]:
     unknown = [name for name in ("T1", "U", "S", "H") if not is_known(record[name])]
     if not unknown:
         return []
-    not_measured = f"not measured, for want of test samples: {', '.join(unknown)}"
+    not_measured = f"not measured, since there are no test samples: {', '.join(unknown)}"
     if not record.get("estimate"):
         return [f"{not_measured}; no estimate either: nothing was validated"]
     from ..selection import Estimate

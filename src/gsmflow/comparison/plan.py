@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..data import DataSource, ZeroShotDataset
-from ..errors import InputError
+from ..errors import DataWarning, InputError
 from ..overrides import assign, flat, override, plain
 from ..recipes import Recipe, load_method, method_name
 from ..recognizers import recognizers_for
 from ..runs import RunConfig, RunFolder, config_here
-from ..selection import check_settings, protocol_named
+from ..selection import check_data, check_settings, protocol_named
 
 __all__ = ["Cell", "plan"]
 
@@ -108,6 +109,9 @@ def plan(
         recipe = replace(recipe, settings=override(recipe.settings, overrides or {}))
         for each in with_recognizers(recipe, recognizers):
             check_settings(each.settings)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DataWarning)  # the cells tell
+                check_data(each.settings, dataset)
             recipes.append((method_name(method), each))
     for protocol in protocols:
         protocol_named(protocol)

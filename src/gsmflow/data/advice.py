@@ -35,6 +35,7 @@ from .formats.folder_files import (
 from .formats.folder_samples import Samples, class_ids, label_file, read_samples, read_splits
 from .formats.folder_semantics import semantics_of
 from .picture_files import class_of, picture_files
+from .skeleton import names_to_fill_in
 from .tables import NumberTable
 
 __all__ = ["Advice", "Todo", "advise", "outlook"]
@@ -123,6 +124,11 @@ def advise_classes(advice: Advice, folder: Path) -> ClassTable | None:
     path = folder / CLASSES_FILE
     if not path.exists():
         return None  # told with the semantics
+    names = names_to_fill_in(folder)
+    if names:
+        found = f"{path} names no class yet; to write the {len(names)} names found in {folder} ({list_some([*names])})"
+        advice.todo.append(Todo(f"{found} into it:", f"gsmflow data init {shlex.quote(str(folder))}"))
+        return None
     table = advice.attempt(lambda: read_class_table(path))
     if table is None:
         return None
@@ -271,6 +277,8 @@ def tested_unseen(data: ZeroShotDataset) -> str:
         return "none: every class has training samples"
     if len(data.test_unseen):
         return f"T1 and U, on {len(data.test_unseen):,} samples"
+    if len(data.seen) < 3:
+        return "none: no test samples, and no estimate either without validation"
     return "none: no test samples; training reports an ESTIMATE, from the pseudo-unseen classes"
 
 

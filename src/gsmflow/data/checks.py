@@ -238,10 +238,21 @@ def classes_look_odd(data: ZeroShotDataset) -> list[str]:
         )
     same = data.num_classes - len(np.unique(data.semantics, axis=0))
     if same:
-        found.append(f"{same} classes have the same semantics as another class: they cannot be told apart")
+        found.append(
+            f"{same} classes have the same semantics as another class: they cannot be told apart "
+            f"({list_some(equal_semantics(data))})"
+        )
     if (data.semantics == -1).any() and (data.semantics >= 0).any() and data.semantics.min() == -1:
         found.append(f"{(data.semantics == -1).sum()} entries of the semantics are -1, which often means unknown")
     return found
+
+
+def equal_semantics(data: ZeroShotDataset) -> list[str]:
+    """The names of classes that have the same semantics, a text for each such group, in the order of the classes."""
+    groups: dict[bytes, list[str]] = {}
+    for name, row in zip(data.class_names, data.semantics + 0, strict=True):  # -0 is 0
+        groups.setdefault(row.tobytes(), []).append(name)
+    return [" = ".join(names[:3] + ["…"] * (len(names) > 3)) for names in groups.values() if len(names) > 1]
 
 
 def splits_share(data: ZeroShotDataset) -> list[str]:

@@ -95,7 +95,7 @@ def check_class_names(table: CsvTable, named: int) -> None:
     for row, line in zip(table.rows, table.lines, strict=True):
         name = row[named]
         if not name.strip():
-            raise InputError(f"{table.path}: line {line} has no name; give the class one, or take the line away.")
+            raise InputError(f"{table.path}: line {line} has no name; give the class one, or delete the line.")
         if name.strip().splitlines() != [name] or "\0" in name:
             raise InputError(
                 f"{table.path}: the name {name!r} on line {line} starts or ends with a space or has a line break; take "
@@ -104,7 +104,7 @@ def check_class_names(table: CsvTable, named: int) -> None:
         before = lines.setdefault(name, line)
         if before != line:
             raise InputError(
-                f"{table.path} names the class {name!r} twice, on lines {before} and {line}; take one away (several "
+                f"{table.path} names the class {name!r} twice, on lines {before} and {line}; delete one (several "
                 "descriptions of a class stand in columns: description, description_2, …)."
             )
 
@@ -165,7 +165,7 @@ def attribute(table: CsvTable, column: str, cells: list[str], names: tuple[str, 
             f"{where}: the attribute of the class {names[empty[0]]!r} (line {table.lines[empty[0]]}){more} is missing; "
             "every class needs a number there."
         )
-    wrong = next((k for k in range(len(cells)) if k not in set(finite)), None)
+    wrong = min(set(range(len(cells))).difference(finite), default=None)
     if wrong is not None:
         kind = (
             "is no number" if math.isnan(values[wrong] or 0.0) else "is infinite, or too large for a number of 32 bits"

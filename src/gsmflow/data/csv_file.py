@@ -76,7 +76,7 @@ def read_csv(path: Path, *, key: str | None = None, comments: bool = False) -> C
     named = [cell.lower() for cell in header if cell]
     twice = next((cell for cell in header if named.count(cell.lower()) > 1), None)
     if twice:
-        raise InputError(f"{path} has the column {twice!r} twice; take one away or give it another name.")
+        raise InputError(f"{path} has the column {twice!r} twice; delete one or give it another name.")
     rows, lines = [], []
     for line, cells in found:
         rows.append(fitted(cells, len(header), path, line))

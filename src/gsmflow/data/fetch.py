@@ -79,7 +79,7 @@ def fetch(
         theirs, part = root / archive.file, root / f"{archive.file}.part"
         ours = not theirs.exists()
         if address and not ours:
-            raise InputError(f"{theirs} is there already; take it away, or drop address=.")
+            raise InputError(f"{theirs} is there already; delete it, or drop address=.")
         if ours:
             download(address or archive.address, part, teller)
         else:
@@ -129,8 +129,8 @@ def is_complete(benchmark: Benchmark, root: Path, teller: Teller) -> bool:
     for file in record.files if record else ():
         if (folder / file.name).exists() and sha256_of(folder / file.name) != file.sha256:
             raise InputError(
-                f"{folder / file.name} is not what was fetched: its SHA-256 is another than in {RECORD}; take it away "
-                f"to fetch it again, or take {RECORD} away to keep it."
+                f"{folder / file.name} is not what was fetched: its SHA-256 is another than in {RECORD}; delete it "
+                f"to fetch it again, or delete {RECORD} to keep it."
             )
     since = "as fetched" if record else "though not fetched by this command"
     teller.say(f"{benchmark.name} is complete in {folder}, {since}: left alone")
@@ -146,7 +146,7 @@ def check_archive(came: Fetched, archive: Archive, root: Path, path: Path) -> No
         if before and before.address == came.address and before.sha256 != came.sha256:
             raise NotTheArchive(
                 f"{came.address} gives another archive than before: its SHA-256 is {came.sha256}, and "
-                f"{before.sha256} in {place}; to accept the new one, take that file away."
+                f"{before.sha256} in {place}; to accept the new one, delete that file."
             )
 
 
@@ -193,7 +193,9 @@ def check_before(came: Fetched, folder: Path) -> None:
                 "file away."
             )
         if (folder / file.name).exists() and sha256_of(folder / file.name) != file.sha256:
-            raise InputError(f"{folder / file.name} is there and is another than that of the archive; take it away.")
+            raise InputError(
+                f"{folder / file.name} is there and is another than that of the archive; delete it or move it elsewhere."
+            )
 
 
 def place(temporary: Path, folder: Path, names: Sequence[str]) -> None:

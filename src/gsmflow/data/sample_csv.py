@@ -65,7 +65,7 @@ def column_names(first: list[str], path: Path) -> tuple[list[str] | None, tuple[
         next((cell for cell in cells if cell and cells.count(cell) > 1), None) if len(set(cells)) < len(cells) else None
     )
     if twice:
-        raise InputError(f"{path} has the column {twice!r} twice; take one away or give it another name.")
+        raise InputError(f"{path} has the column {twice!r} twice; delete one or give it another name.")
     return cells, ()
 
 

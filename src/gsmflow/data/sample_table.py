@@ -41,7 +41,7 @@ class NumberTable:
 
 def role_hint(name: str) -> str:
     """What to do with a column of texts."""
-    return f"call {name!r} 'file' if it names samples, 'class' if it names classes, or take it away"
+    return f"call {name!r} 'file' if it names samples, 'class' if it names classes, or delete it"
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def counting(names: Sequence[str], numbers: np.ndarray, path: Path) -> tuple[str
         return ()
     ends = np.flatnonzero((numbers[-1] - numbers[0] == rows - 1) & np.isin(numbers[0], (0, 1)))
     return tuple(
-        f"{path.name}: the column {names[k]!r} counts the rows and is taken as a feature: take it away if it is none"
+        f"{path.name}: the column {names[k]!r} counts the rows and is taken as a feature: delete it if it is none"
         for k in map(int, ends)
         if (np.diff(numbers[:, k]) == 1).all()
     )

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import InputError
-from ..files import as_csv
+from ..files import as_csv, write_atomically
 from .catalog import folders
 from .formats import formats_in
 from .formats.files import check_names, write_together
@@ -19,7 +19,7 @@ from .labels import one_a_sample
 from .picture_files import class_of, picture_files
 from .tables import read_table
 
-__all__ = ["HOWTO_FILE", "write_skeleton"]
+__all__ = ["HOWTO_FILE", "names_to_fill_in", "write_skeleton"]
 
 HOWTO_FILE = "HOWTO.txt"
 
@@ -82,6 +82,8 @@ some that it sets aside. To name test pictures yourself, write splits.csv, a row
 def write_skeleton(folder: Path) -> tuple[str, ...]:
     """Write a commented ``classes.csv``, which names the classes that there are pictures of, and ``HOWTO.txt``.
 
+    Called once more when there are pictures by now, it writes the names into a ``classes.csv`` that nobody has touched.
+
     Args:
         folder: made if it is not there; it may hold ``images``.
 
@@ -91,6 +93,11 @@ def write_skeleton(folder: Path) -> tuple[str, ...]:
     Raises:
         InputError: if it holds one of the files, or a data set, or cannot be written.
     """
+    fillable = names_to_fill_in(folder)
+    if fillable:
+        check_names(folder.name, fillable)
+        write_atomically(folder / CLASSES_FILE, template(fillable))
+        return fillable
     there = [name for name in (CLASSES_FILE, HOWTO_FILE) if os.path.lexists(folder / name)]
     if there:
         raise InputError(
@@ -104,8 +111,7 @@ def write_skeleton(folder: Path) -> tuple[str, ...]:
     named = classes_there(folder)
     check_names(folder.name, named)
     howto = HOWTO.format(folder=shlex.quote(str(folder)))
-    rows = as_csv(["name", "description"], [[name, ""] for name in named])
-    contents = {HOWTO_FILE: howto.encode(), CLASSES_FILE: COMMENTS.encode() + rows}
+    contents = {HOWTO_FILE: howto.encode(), CLASSES_FILE: template(named)}
     made = not folder.exists()
     write_together(folder, {name: partial(write_bytes, content) for name, content in contents.items()})
     try:
@@ -118,6 +124,20 @@ def write_skeleton(folder: Path) -> tuple[str, ...]:
             folder.rmdir()
         raise InputError(f"Could not make {folder / IMAGES}: {error.strerror}; choose another folder.") from error
     return named
+
+
+def template(names: tuple[str, ...]) -> bytes:
+    """The content of a ``classes.csv`` to fill in."""
+    return COMMENTS.encode() + as_csv(["name", "description"], [[name, ""] for name in names])
+
+
+def names_to_fill_in(folder: Path) -> tuple[str, ...]:
+    """The classes found that a ``classes.csv``, as it was written when there were none, does not name; else none."""
+    path = folder / CLASSES_FILE
+    try:
+        return classes_there(folder) if path.is_file() and path.read_bytes() == template(()) else ()
+    except (InputError, OSError):  # a file is damaged, which `gsmflow data check` tells by itself
+        return ()
 
 
 def classes_there(folder: Path) -> tuple[str, ...]:

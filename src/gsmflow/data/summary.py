@@ -13,7 +13,7 @@ __all__ = ["summarize"]
 
 
 def summarize(data: ZeroShotDataset) -> dict[str, str]:
-    """What there is, in words and numbers."""
+    """What there is, in words and numbers, beside the notes and the warnings."""
     p = data.provenance
     splits = {"trainval": data.trainval, "test_seen": data.test_seen, "test_unseen": data.test_unseen}
     summary = {
@@ -36,9 +36,6 @@ def summarize(data: ZeroShotDataset) -> dict[str, str]:
     if unused:
         summary["in no split"] = f"{unused} samples"
     summary["fingerprint"] = data.fingerprint()[:16]
-    for name, lines in (("note", p.notes), ("warning", data.warnings)):
-        for place, line in enumerate(lines, 1):
-            summary[f"{name} {place}"] = line
     return summary
 
 

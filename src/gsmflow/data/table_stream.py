@@ -236,7 +236,7 @@ def count_lines(path: Path) -> int:
 
 def unused(roles: Roles, path: Path) -> tuple[str, ...]:
     """A sentence about the column of classes, if there is one."""
-    return (f"{path.name}: the column {roles.label!r} is not looked at",) if roles.label else ()
+    return (f"{path.name}: the column {roles.label!r} is ignored",) if roles.label else ()
 
 
 OPENERS: dict[str, Callable[[Path], TableStream]] = {

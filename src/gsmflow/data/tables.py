@@ -50,7 +50,7 @@ def read_numbers(path: Path) -> Float[np.ndarray, "n d"]:
     """
     found = read_table(path)
     if found.files is not None or found.labels is not None:
-        raise InputError(f"{path} has a column of files or classes, where nothing but numbers is due; take it away.")
+        raise InputError(f"{path} has a column of files or classes, where nothing but numbers is due; delete it.")
     return found.numbers
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ __all__ = [
     "TextEncoder",
     "differences",
     "encoder_of",
+    "folder_name",
     "model_folder",
     "needs",
     "quietly",
@@ -165,10 +167,32 @@ def model_folder(
     except (OSError, ValueError) as error:  # the library's own errors are of these two kinds
         reason = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else str(error).strip().partition("\n")[0][:200]
         raise InputError(
-            f"There is no folder {name}, and {on_hub} could not be had from the hub ({reason}): give the folder of a "
+            f"There is no folder {name}, and {on_hub} could not be downloaded from the hub ({reason}): give the folder of a "
             f"model, or another name, with {option}=."
         ) from error
     return Path(copy), Path(copy).name
+
+
+GENERIC = re.compile(r"model|main|master|best|final|latest|snapshot|checkpoint(-\d+)?|[0-9a-f]{32,64}", re.IGNORECASE)
+"""Names of folders that do not tell which model lies there."""
+
+
+def folder_name(folder: Path) -> str:
+    """How a model in a folder of one's own is called: as the folder, with the one above where that tells nothing.
+
+    Example:
+        >>> folder_name(Path("/models/clip")), folder_name(Path("/mine/animals/model"))
+        ('clip', 'animals/model')
+        >>> folder_name(Path("/hub/models--openai--clip/snapshots/0123456789abcdef0123456789abcdef01234567"))
+        'openai/clip'
+    """
+    place = folder.resolve()
+    if not GENERIC.fullmatch(place.name):
+        return place.name
+    cached = place.parents[1].name if place.parent.name == "snapshots" else ""
+    if cached.startswith("models--"):
+        return cached.removeprefix("models--").replace("--", "/")
+    return f"{place.parent.name}/{place.name}".lstrip("/")
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..data.checks import list_some
 from ..data.class_table import ClassTable, read_class_table
 from ..data.folder_record import RECORD_FILE, read_record
+from ..data.formats.folder_semantics import TEXTS, digest_of, texts_of
 from ..errors import InputError
 from ..files import as_csv, as_json, write_atomically
 from ..overrides import plain
@@ -57,7 +59,7 @@ def describe_table(
     """
     table = read_class_table(path)
     content = path.read_bytes()
-    texts = texts_of(table, path, display)
+    texts = texts_told(table, path, display)
     check_table(content, path, out, overwrite)
     read_record(out)
     encoder = load()
@@ -72,33 +74,31 @@ def describe_table(
         copy
         | {
             SEMANTICS_FILE: as_npy(semantics),
-            NAMES_FILE: as_csv(["name"], ([name] for name in table.names)),
+            NAMES_FILE: as_csv(["name", TEXTS], zip(table.names, map(digest_of, texts), strict=True)),
             RECORD_FILE: as_json(plain(record), indent=2),
         },
     )
     return semantics
 
 
-def texts_of(table: ClassTable, path: Path, display: Display) -> tuple[tuple[str, ...], ...]:
+def texts_told(table: ClassTable, path: Path, display: Display) -> tuple[tuple[str, ...], ...]:
     """What is said of each class; their names, where nothing is said of any.
 
     Raises:
         InputError: if something is said of some classes, and nothing of others.
     """
     missing = [name for name, several in zip(table.names, table.descriptions, strict=True) if not several]
-    if not missing:
-        return table.descriptions
     if len(missing) == len(table.names):
         display.say(
             f"{path} holds no descriptions (a column called description): the names of the classes are taken for them, "
             "underscores as blanks."
         )
-        return tuple((name.replace("_", " "),) for name in table.names)
-    named = ", ".join(map(repr, missing[:5])) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
-    raise InputError(
-        f"{path} has no description of {named}: give each class one, or take the column away, so that all are "
-        "described by their names."
-    )
+    elif missing:
+        raise InputError(
+            f"{path} has no description of {list_some([*map(repr, missing)])}: give each class one, or delete the "
+            "column, so that all are described by their names."
+        )
+    return texts_of(table)
 
 
 def is_table_of(path: Path, out: Path) -> bool:

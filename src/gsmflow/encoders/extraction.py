@@ -92,7 +92,7 @@ def extract_features(
     due = unfinished(out, journal, pictures, encoder)
     start, before = time.perf_counter(), len(pictures) - sum(len(part) for part in due.values())
     if before:
-        display.say(f"{out}: {before:,} of {len(pictures):,} pictures are done already")
+        display.say(f"{out}: {before:,} of {len(pictures):,} pictures {'are' if before > 1 else 'is'} done already")
     paths = [pictures.root / file for part in due.values() for file in part]
     parts = encode_files(encoder, paths, batch=batch, workers=workers)
     if due:

@@ -14,7 +14,7 @@ from ..data import EncoderRecord
 from ..devices import pick_device, using_threads
 from ..errors import InputError
 from ..overrides import validate
-from .base import model_folder, needs, quietly, sha256_of, weight_files
+from .base import folder_name, model_folder, needs, quietly, sha256_of, weight_files
 from .pixels import Preprocessing
 from .preprocessing import Told, complete, override_told, read_told
 
@@ -73,7 +73,7 @@ class HuggingFaceImageEncoder:
             self.output = "image_features"
         self.record = EncoderRecord(
             kind="huggingface",
-            name=str(model) if commit else folder.resolve().name,
+            name=str(model) if commit else folder_name(folder),
             dim=self.try_out(folder, channels),
             sha256=sha256_of(weights),
             revision=commit,

@@ -207,28 +207,29 @@ def find_inputs(inputs: Sequence[str | Path], listing: Path | None = None) -> Pi
         listing: chooses among the pictures of one folder, see `list_pictures`.
 
     Raises:
-        InputError: if there is no such file or folder, it holds neither, or pictures and features are mixed.
+        InputError: if there is no such file or folder, it is a pipe or a device or holds neither, or pictures
+            and features are mixed.
     """
     paths = [Path(one) for one in inputs]
     for path in paths:
         if not path.exists():
             raise InputError(f"There is no file or folder {path}.")
+        if not (path.is_file() or path.is_dir()):  # a pipe would be waited for, a device never ends
+            raise InputError(f"{path} is neither a file nor a folder, but a pipe or a device: save it as a file.")
         if path.suffix and path.suffix.lower() not in (*SUFFIXES, *pictures.SUFFIXES) and path.is_file():
             raise InputError(
                 f"{path} does not end as pictures do (.png, .jpg, …), nor as tables of features do "
                 f"({', '.join(SUFFIXES)}): convert it to one of these."
             )
-    tables = {path: feature_files(path) if path.is_dir() else [path] for path in paths if is_features(path)}
-    others = [path for path in paths if path not in tables]
+    tables = [path for path in paths if is_features(path)]
+    others = [path for path in paths if not is_features(path)]
     if listing is not None and (len(paths) > 1 or tables or not paths[0].is_dir()):
         raise InputError(
             f"The list {listing} chooses among the pictures of one folder: give that folder and nothing else, or drop "
             "listing=."
         )
     if tables and others:
-        raise InputError(
-            f"{others[0]} is of pictures and {next(iter(tables))} of features: ask about one kind at a time."
-        )
+        raise InputError(f"{others[0]} is of pictures and {tables[0]} of features: ask about one kind at a time.")
     return features_of(tables) if tables else pictures_of(others, listing)
 
 
@@ -237,20 +238,20 @@ def is_features(path: Path) -> bool:
     return bool(feature_files(path)) if path.is_dir() else path.suffix.lower() in SUFFIXES
 
 
-def features_of(found: dict[Path, list[Path]]) -> FeatureInputs:
+def features_of(found: list[Path]) -> FeatureInputs:
     """The tables of several files and folders, one behind the other."""
-    tables = tuple(open_table(path) for paths in found.values() for path in paths)
+    tables = tuple(open_table(file) for path in found for file in (feature_files(path) if path.is_dir() else [path]))
     notes = tuple(dict.fromkeys(note for table in tables for note in table.notes))
     if len({table.has_files for table in tables}) > 1:
         one, other = (next(table.path for table in tables if table.has_files is has) for has in (True, False))
         raise InputError(f"{one} names its samples and {other} does not: ask about one of them at a time.")
-    folder = next(iter(found))
+    folder = found[0]
     if len(found) > 1:
         return FeatureInputs(tables, notes=(*notes, "rows are counted on from one input to the next"))
     if not folder.is_dir():
         return FeatureInputs(tables, notes=notes)
     rows = sum(table.count for table in tables)
-    notes = (f"{folder}: {rows:,} rows of features", *notes)
+    notes = (f"{folder}: {rows:,} row{'s' * (rows != 1)} of features", *notes)
     samples = folder / SAMPLES_FILE
     named = samples if names_files(samples) and not tables[0].has_files else None
     return FeatureInputs(tables, named, read_record(folder).encoder, notes)

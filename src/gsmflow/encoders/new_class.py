@@ -25,6 +25,8 @@ __all__ = ["Attributes", "class_semantics", "nearest", "read_attributes", "seman
 
 Attributes = Mapping[str, float] | Sequence[float]
 """Numbers by name, or all of them in their order."""
+NAMED = 20
+"""So many names are listed in an error."""
 
 
 def semantic_parts(model: ZeroShotModel) -> tuple[tuple[str, int], ...]:
@@ -132,12 +134,13 @@ def of_attributes(
             )
         strange = next((key for key in attributes if key not in known), None)
         if strange is not None:
-            raise InputError(f"There is no attribute {strange!r} in this model{nearest(strange, known)}.")
+            raise InputError(f"There is no attribute {strange!r} in this model{nearest(strange, known)}")
         missing = [key for key in known if key not in attributes]
         if missing:
+            few = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED} more" if len(missing) > NAMED else "")
+            are = "are" if len(missing) > 1 else "is"
             raise InputError(
-                f"{len(missing)} of {width} attributes of {name!r} are missing, the first is {missing[0]!r}: give a "
-                "number for each."
+                f"{len(missing)} of {width} attributes of {name!r} {are} missing ({few}): give a number for each."
             )
         attributes = [attributes[key] for key in known]
     with np.errstate(over="ignore"):  # told below
@@ -220,7 +223,7 @@ def read_file(path: Path, name: str) -> Attributes:
             raise InputError(f"{path} is no readable .npy file of numbers ({' '.join(str(error).split())}).") from error
     table = read_class_table(path)
     if name not in table.names:
-        raise InputError(f"{path} names no class {name!r}{nearest(name, table.names)}.")
+        raise InputError(f"{path} names no class {name!r}{nearest(name, table.names)}")
     if table.attributes is None:
         raise InputError(f"{path} holds no attributes: no column of it holds numbers.")
     row = table.attributes[table.names.index(name)].tolist()
@@ -232,9 +235,9 @@ def nearest(name: str, known: Sequence[str]) -> str:
 
     Example:
         >>> nearest("hippogrif", ["hippogriff", "zebra"]), nearest("x", ["hippogriff", "zebra"])
-        (": did you mean 'hippogriff'?", " (such as 'hippogriff', 'zebra')")
+        (": did you mean 'hippogriff'?", " (such as 'hippogriff', 'zebra').")
     """
     close = get_close_matches(name, known, 3)
     if close:
         return f": did you mean {' or '.join(map(repr, close))}?"
-    return f" (such as {', '.join(map(repr, known[:3]))})"
+    return f" (such as {', '.join(map(repr, known[:3]))})."

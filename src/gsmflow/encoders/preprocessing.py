@@ -19,6 +19,7 @@ __all__ = ["Told", "asked_for", "complete", "override_told", "read_told"]
 
 ASSUMED_MEAN, ASSUMED_STD = 127.0, 128.0
 """Of an ONNX file that nothing is told of: values from about -1 to 1, as networks of many makes take them."""
+IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 LARGEST = 8192
 OF_HUGGING_FACE = ("image_mean", "image_processor_type", "feature_extractor_type", "do_resize", "do_normalize")
 KNOWN = ("Bit", "CLIP", "ConvNext", "DINOv3ViT", "Siglip", "ViT")
@@ -113,7 +114,7 @@ def of_hugging_face(content: Mapping[str, Any], path: Path) -> Told:
         reason = " ".join(str(error).split())
         raise InputError(
             f"{path} tells a preprocessing that is not known here ({type(error).__name__}: {reason}): give size=, "
-            "mean= and std=, and take that file away."
+            "mean= and std=, and delete that file."
         ) from error
 
 
@@ -224,12 +225,31 @@ def complete(told: Told, channels: int, model: str) -> Preprocessing:
     found = Preprocessing(size, mean, std, told.shortest, told.resample or "bicubic")
     if assumed:
         warnings.warn(
-            f"Nothing tells how {model} wants its pictures; assumed: {found}. If that is wrong, give "
-            f"size, mean and std, or write {Path(model).stem}.json beside it.",
+            f"Nothing tells how {model} wants its pictures; assumed: {found}. If that is wrong, give its own numbers "
+            f"{example(found, channels, model)}.",
             DataWarning,
             stacklevel=4,
         )
     return found
+
+
+def example(assumed: Preprocessing, channels: int, model: str) -> str:
+    """How the preprocessing is told: by options, or by a file; with the numbers of many networks trained on ImageNet.
+
+    Example:
+        >>> example(Preprocessing((224, 224), (127.0,), (128.0,)), 1, "net.onnx")
+        'by options, such as --size 224 --mean 127 --std 128, or in net.json beside it: {"size": 224, "mean": [127], \
+"std": [128]}'
+    """
+    size = as_tuple(assumed.size)
+    mean, std = (IMAGENET_MEAN, IMAGENET_STD) if channels == 3 else ((ASSUMED_MEAN,), (ASSUMED_STD,))
+    sides = str(size[0]) if len(size) == 1 else str([*size])
+    means, stds = (f"[{', '.join(f'{value:g}' for value in values)}]" for values in (mean, std))
+    file = f"{Path(model).stem}.json beside it" if model.endswith(".onnx") else "its preprocessor_config.json"
+    return (
+        f"by options, such as --size {show(size)} --mean {show(mean)} --std {show(std)}, or in {file}: "
+        f'{{"size": {sides}, "mean": {means}, "std": {stds}}}'
+    )
 
 
 def channel_values(name: str, value: float | tuple[float, ...], channels: int) -> tuple[float, ...]:

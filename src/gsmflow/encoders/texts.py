@@ -13,7 +13,7 @@ import numpy as np
 from ..data import EncoderRecord
 from ..devices import pick_device
 from ..errors import DataWarning, InputError
-from .base import TextEncoder, encoder_of, model_folder, quietly, sha256_of, weight_files
+from .base import TextEncoder, encoder_of, folder_name, model_folder, quietly, sha256_of, weight_files
 from .sentences import SentenceModel, is_sentence_model, sentence_weights
 from .towers import TextTower
 
@@ -85,7 +85,12 @@ class WordEncoder:
 
 
 def load_text_encoder(
-    model: str | Path, *, device: str = "auto", template: str = PLAIN, revision: str | None = None
+    model: str | Path,
+    *,
+    device: str = "auto",
+    template: str = PLAIN,
+    revision: str | None = None,
+    option: str = "model",
 ) -> TextEncoder:
     """An encoder of words: a model of sentence-transformers, or the text tower of CLIP or SigLIP.
 
@@ -94,14 +99,16 @@ def load_text_encoder(
         device: auto, cpu, cuda or mps.
         template: what is said of each text, such as ``a photo of a {}``.
         revision: commit on the hub; default the newest.
+        option: the Python parameter by which the model is given, for errors.
 
     Raises:
         InputError: if it is not there, cannot be loaded, or the template has no single ``{}``; if a library is missing.
     """
     if template.count("{}") != 1:
         raise InputError(f"A template says where the text goes by one {{}}; found template={template!r}.")
+    check_letters([template])
     folder, commit = model_folder(
-        model, extra="texts", option="model", revision=revision, organisation="sentence-transformers"
+        model, extra="texts", option=option, revision=revision, organisation="sentence-transformers"
     )
     sentences = is_sentence_model(folder)
     weights = sentence_weights(folder) if sentences else weight_files(folder)
@@ -117,7 +124,7 @@ def load_text_encoder(
         raise InputError(f"The text model in {folder} could not be loaded ({reason}): is it whole?") from error
     record = EncoderRecord(
         kind=loaded.kind,
-        name=str(model) if commit else folder.resolve().name,
+        name=str(model) if commit else folder_name(folder),
         dim=dim,
         sha256=sha256_of(weights),
         revision=commit,
@@ -145,7 +152,7 @@ def recorded_text_encoder(
     revision = record.revision if record and given is None else None
 
     def load(model: str | Path) -> TextEncoder:
-        return load_text_encoder(model, device=device, template=template, revision=revision)
+        return load_text_encoder(model, device=device, template=template, revision=revision, option=option)
 
     return encoder_of(record, given, load, option)
 
@@ -173,7 +180,7 @@ def describe_classes(
         ``(K, S)`` float32, rows of length 1.
 
     Raises:
-        InputError: if a class has no description, or an encoding is zero or not finite.
+        InputError: if a class has no description, a text is none, or an encoding is zero or not finite.
 
     Warns:
         DataWarning: if texts are longer than what the encoder reads of one: their end is without effect.
@@ -185,6 +192,7 @@ def describe_classes(
         raise InputError(f"Each class needs a description; number {number} (counted from 0) has none.")
     texts = [text for several in descriptions for text in several]
     owners = np.repeat(np.arange(len(descriptions)), [len(several) for several in descriptions])
+    check_letters(texts)
     warn_of_cut(encoder, texts)
     rows = np.empty((len(texts), encoder.record.dim), np.float32)
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # a batch is as long as its longest text
@@ -195,6 +203,13 @@ def describe_classes(
     sums = np.zeros((len(descriptions), rows.shape[1]))
     np.add.at(sums, owners, unit(rows.astype(np.float64), texts))
     return unit(sums, [several[0] for several in descriptions]).astype(np.float32)
+
+
+def check_letters(texts: Sequence[str]) -> None:
+    """Raise `InputError` if a text holds bytes that are no letters, as a terminal of another encoding sends them."""
+    for text in texts:
+        if not text.isascii() and text != text.encode("utf-8", "ignore").decode():
+            raise InputError(f"The text {text[:60]!r} is not UTF-8: write it anew, or set the terminal to UTF-8.")
 
 
 def warn_of_cut(encoder: TextEncoder, texts: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -26,6 +27,7 @@ __all__ = ["TABLE_ROWS", "WRITERS", "check_table", "write_csv", "write_jsonl", "
 
 TABLE_ROWS = 1000
 """Nobody reads a longer table."""
+STAR = "* unseen: no picture of it was there to learn from"
 
 
 def write_jsonl(batches: Iterable[Predictions], file: BinaryIO) -> None:
@@ -139,15 +141,19 @@ def as_arrow(column: np.ndarray | Named | tuple[str, ...]) -> pyarrow.Array:
 def write_table(batches: Iterable[Predictions], file: BinaryIO) -> None:
     """For people: the class, its probability, and the next ones; ``*`` marks one that was never seen.
 
+    A terminal gets as many of the next classes as fit into its width, anything else all of them.
+
     Raises:
         InputError: if there are more than `TABLE_ROWS` predictions.
     """
     lines: list[tuple[str, ...]] = []
+    where = "row"
     for prediction in chain.from_iterable(batches):
+        where = "row" if prediction.file is None else "file"
         lines.append(table_line(prediction))
         check_table(len(lines))
-    head = ("file" if lines and not lines[0][0].isdigit() else "row", "class", "probability", "next")
-    file.write(aligned([head, *lines]).encode())
+    width = shutil.get_terminal_size().columns if file.isatty() else None
+    file.write(as_table(where, lines, width).encode())
 
 
 def check_table(count: int) -> None:
@@ -158,14 +164,88 @@ def check_table(count: int) -> None:
         )
 
 
-def table_line(prediction: Prediction) -> tuple[str, str, str, str]:
-    """The cells of a prediction."""
+def as_table(where: str, lines: Sequence[tuple[str, ...]], width: int | None) -> str:
+    """Lines under a header; with a width no line is longer, on a terminal of 30 columns or more.
+
+    Args:
+        where: what the first column is called.
+        lines: each as `table_line` gives it.
+        width: of the terminal; None for all that there is.
+    """
+    first = [line[:3] for line in lines]
+    nexts = [", ".join(line[3:]) for line in lines]
+    if width is not None:
+        room = max(width - len("  ") * 2 - len("probability"), 8)
+        wheres = [cut(line[0], room // 2) for line in lines]
+        room -= widest([where, *wheres])
+        first = [(place, cut(line[1], room), line[2]) for place, line in zip(wheres, lines, strict=True)]
+        room -= widest(["class", *(line[1] for line in first)])
+        nexts = [fitting(line[3:], room - len("  ")) for line in lines]
+    head, rows = (where, "class", "probability"), first
+    if any(nexts):
+        head, rows = (*head, "next"), [(*line, more) for line, more in zip(first, nexts, strict=True)]
+    text = aligned([head, *rows])
+    has_star = any(line[1].endswith("*") for line in first) or any("* " in more for more in nexts)
+    return text + (f"{STAR}\n" if has_star else "")
+
+
+def table_line(prediction: Prediction) -> tuple[str, ...]:
+    """The cells of a prediction: where, class, probability, and each next class with its probability."""
     where = str(prediction.row) if prediction.file is None else shown(prediction.file)
     named = [f"{shown(guess.name)}{'' if guess.seen else '*'}" for guess in prediction.top]
-    values = [f"{guess.probability:.3f}" for guess in prediction.top]
+    values = [rough(guess.probability) for guess in prediction.top]
     if prediction.rejected:
         named, values = ["(none)", *named], ["", *values]
-    return where, named[0], values[0], ", ".join(map(" ".join, zip(named[1:], values[1:], strict=True)))
+    return where, named[0], values[0], *map(" ".join, zip(named[1:], values[1:], strict=True))
+
+
+def rough(probability: float) -> str:
+    """A probability of three decimals, never as 0 or 1.
+
+    Example:
+        >>> rough(0.25), rough(1e-9), rough(0.9999)
+        ('0.250', '<0.001', '>0.999')
+    """
+    text = f"{probability:.3f}"
+    return {"0.000": "<0.001", "1.000": ">0.999"}.get(text, text)
+
+
+def fitting(parts: Sequence[str], room: int) -> str:
+    """As many parts as there is room for, and ``…`` for the others.
+
+    Example:
+        >>> fitting(["fox 0.200", "ox 0.100"], 19), fitting(["fox 0.200", "ox 0.100"], 18)
+        ('fox 0.200, ox 0.100', 'fox 0.200, …')
+    """
+    from rich.cells import cell_len
+
+    for count in range(len(parts), -1, -1):
+        text = ", ".join(parts if count == len(parts) else [*parts[:count], "…"])
+        if cell_len(text) <= room:
+            return text if room >= len("next") else ""
+    return ""
+
+
+def cut(text: str, width: int) -> str:
+    """A text of at most so many columns: its middle is left out.
+
+    Example:
+        >>> cut("holiday/2024/IMG_0001.jpg", 15)
+        'holiday…001.jpg'
+    """
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) <= width:
+        return text
+    tail = (width - 1) // 2
+    return f"{set_cell_size(text, width - 1 - tail)}…{set_cell_size(text[::-1], tail)[::-1]}"
+
+
+def widest(cells: Iterable[str]) -> int:
+    """Columns that the longest takes."""
+    from rich.cells import cell_len
+
+    return max(map(cell_len, cells))
 
 
 def shown(text: str) -> str:
@@ -175,9 +255,9 @@ def shown(text: str) -> str:
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:
     """Cells under each other."""
-    from rich.cells import cell_len, set_cell_size
+    from rich.cells import set_cell_size
 
-    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    widths = [widest(column) for column in zip(*lines, strict=True)]
     padded = ("  ".join(map(set_cell_size, line, widths)).rstrip() for line in lines)
     return "".join(f"{line}\n" for line in padded)
 

@@ -63,7 +63,7 @@ def check_text_weight(settings: Settings, data: ZeroShotDataset) -> None:
 def who_wants_words(settings: Settings) -> str:
     """Which setting works with images and words in one space alone; empty where none does."""
     if needs_words(settings):
-        return f"The generator {settings.generator!r}"
+        return f"The generator {settings.generator!r} (method clip)"
     priors = [assign(settings, point).gaussian.priors for point in grid_points(settings.grid)]
     wants = takes_priors(settings) and any(set(listed) == {"words"} for listed in priors)
     return "The setting gaussian.priors words" if wants else ""

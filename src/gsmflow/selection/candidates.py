@@ -13,6 +13,7 @@ from torch import Tensor
 from ..evaluation.metrics import Curve, Metrics, best_constant, harmonic_mean
 
 __all__ = [
+    "FEW",
     "Choice",
     "Chosen",
     "Estimate",
@@ -37,6 +38,8 @@ CURVE_POINTS = 64
 DECIMALS = 6
 NUMBERS = ("T1", "U", "S", "H", "AUSUC")
 ESTIMATED = ("T1", "U", "S", "H")
+FEW, SHARES = 10, 6
+"""Below so many samples a class H is looked at for so many shares of a constant."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,20 +262,29 @@ class Ranked:
         constant: the calibration constant that is best for the mean over folds.
         h: mean over folds of H at it, in percent.
         by_fold: H at it on each.
+        kept_h: mean over folds of H where the constant carries over in part only; see `rank`.
     """
 
     folds: tuple[Judged, ...]
     constant: float
     h: float
     by_fold: tuple[float, ...]
+    kept_h: float
 
 
-def rank(judged: Iterable[Judged]) -> list[Ranked]:
+def rank(judged: Iterable[Judged], samples: float = np.inf) -> list[Ranked]:
     """Every candidate, in the order in which they were judged first.
+
+    A constant makes up for what few samples do to the means of seen classes, and with more samples, as the final model
+    has them, less of it is due: noise of a mean of n samples is 1/n of that of one. Below ten samples a class a
+    candidate is worth the mean of H between the constant and the share 1 - 1/n of it, so that none wins that lives by a
+    huge one.
 
     Args:
         judged: with curves; one entry for each candidate and fold.
+        samples: n, that a seen class has in a fold to learn from.
     """
+    shares = np.linspace(1 - 1 / max(1.0, samples), 1, SHARES) if samples < FEW else np.ones(1)
     candidates: dict[tuple[Any, ...], list[Judged]] = {}
     for one in judged:
         candidates.setdefault(one.key, []).append(one)
@@ -280,16 +292,18 @@ def rank(judged: Iterable[Judged]) -> list[Ranked]:
     for folds in candidates.values():
         curves = [one.curve for one in folds if one.curve]
         constant, h = best_constant(curves)
-        ranked.append(Ranked(tuple(folds), constant, h, tuple(float(c.harmonic_at(constant)) for c in curves)))
+        by_fold = tuple(float(curve.harmonic_at(constant)) for curve in curves)
+        kept_h = float(np.mean([curve.harmonic_at(shares * constant) for curve in curves]))
+        ranked.append(Ranked(tuple(folds), constant, h, by_fold, kept_h))
     return ranked
 
 
 def choose(ranked: Sequence[Ranked]) -> Chosen:
-    """The candidate, recognizer, grid point and calibration constant of greatest mean H over the folds.
+    """The candidate, recognizer, grid point and calibration constant of greatest mean H over the folds, as `rank` says.
 
     Of equals the first wins.
     """
-    best = max(ranked, key=lambda one: one.h)
+    best = max(ranked, key=lambda one: one.kept_h)
     first, choice = best.folds[0], best.folds[0].choice
     if "epoch" in choice:  # folds of unequal size stop at slightly unequal shares of an epoch
         choice = {"epoch": sum(one.choice["epoch"] for one in best.folds) / len(best.folds)}

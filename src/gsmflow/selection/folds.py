@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, cached_property
+
+import numpy as np
 
 from ..data import pseudo_unseen
 from ..errors import InputError
 from ..settings import Settings
 from ..training import steps_per_epoch
+from .candidates import FEW
 from .fit import Problem
 
 __all__ = ["Folds", "judged_steps"]
@@ -44,6 +47,21 @@ class Folds:
             return Problem.of(pseudo.training(), pseudo.tests(), whole.labels.device)
 
         self.cut = cut
+
+    @cached_property
+    def samples_a_class(self) -> float:
+        """How many samples a seen class has to learn from in the first fold: the median."""
+        return float(np.median(np.bincount(self.cut(0).training.labels, minlength=1)[self.cut(0).training.seen]))
+
+    @property
+    def reservations(self) -> tuple[str, ...]:
+        """What speaks against believing the folds, a sentence each."""
+        if self.samples_a_class >= FEW:
+            return ()
+        return (
+            f"seen classes have {self.samples_a_class:g} samples to learn from in a fold: a calibration constant is a "
+            "rough guess there, and U, S and H may lie outside of the intervals of their estimates; T1 does not depend on it",
+        )
 
 
 def judged_steps(settings: Settings, samples: int, fit_samples: int) -> list[int]:

@@ -42,12 +42,14 @@ class Outcome:
         metrics: its result on the test sets.
         chosen: what was chosen, and the number that it was chosen by.
         test_reads: how often test labels were read; 0 where there are none.
+        reservations: what speaks against believing the choice, a sentence each.
     """
 
     model: ZeroShotModel
     metrics: Metrics
     chosen: Chosen
     test_reads: int
+    reservations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,14 @@ def validated(dataset: ZeroShotDataset, settings: Settings, run: Run, device: to
     settings = adapted(settings, dataset, run.display, chooses=True)
     whole = Problem.of(dataset.training(), None, device)
     folds = Folds(whole, settings)
+    for sentence in folds.reservations:
+        run.display.say(f"warning: {sentence}")
     settings, before = with_closed_form(folds, settings, run)
     chosen = choose_on_folds(folds, settings, "fold", run)
     final = settled(settings, chosen)
     if before:
         chosen = replace(chosen, closed_form=before.choice, grid={**before.grid, **chosen.grid})
-    return finished(dataset, whole, final, chosen, run)
+    return replace(finished(dataset, whole, final, chosen, run), reservations=folds.reservations)
 
 
 def finished(dataset: ZeroShotDataset, whole: Problem, settings: Settings, chosen: Chosen, run: Run) -> Outcome:
@@ -144,7 +148,7 @@ def choose_on_folds(folds: Folds, settings: Settings, stage: Stage, run: Run) ->
         words = [f"{prefix}fold {fold + 1} of {folds.count}", *(f"{key} {value}" for key, value in tried.items())]
         fit = Fit(folds.cut(fold), assign(settings, tried), ", ".join(words))
         judged += judge_fold(fit, folds.samples, tried, stage, fold, run)
-    ranked = rank(judged)
+    ranked = rank(judged, folds.samples_a_class)
     chosen = choose(ranked)
     run.log_ranking(RankedEvent(stage, tuple(one.h for one in ranked), tuple(one.by_fold for one in ranked)))
     run.display.say(f"{prefix}chosen on pseudo-unseen classes: {chosen}; validation H {chosen.validation_H:.1f}")
@@ -171,7 +175,9 @@ def judge_fold(fit: Fit, samples: int, tried: Mapping[str, str], stage: Stage, f
             model = last(fit.models(run, kind, place, tried=drawn, settings=assign(settings, drawn)))
             metrics = fit.test(model)
             if run.display.verbose or not isinstance(fit.generator, ClosedForm):
-                run.display.mention(f"{fit.phase}, {spelled({**choice, **drawn})}, {kind}: {headline(metrics)}")
+                run.display.mention(
+                    f"{fit.phase}, {spelled({**choice, **drawn})}, {kind}, without a constant: {headline(metrics)}"
+                )
             found.append(
                 Judged.of(
                     metrics,

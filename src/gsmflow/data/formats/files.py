@@ -26,7 +26,7 @@ def write_together(folder: Path, writers: dict[str, Callable[[BinaryIO], None]])
     """
     there = [name for name in writers if os.path.lexists(folder / name)]
     if there:
-        raise InputError(f"{folder} holds {', '.join(there)} already; take that away or choose another folder.")
+        raise InputError(f"{folder} holds {', '.join(there)} already; move that elsewhere or choose another folder.")
     temporary = {name: folder / f".{name}.{os.getpid()}.tmp" for name in writers}
     placed: list[Path] = []
     try:

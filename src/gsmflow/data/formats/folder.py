@@ -80,7 +80,7 @@ def read(
     if not files:
         raise InputError(no_features(folder, record))
     x_name = record.encoder.name if record.encoder else files[0].stem if len(files) == 1 else SHARDS
-    if features not in (None, x_name):
+    if features not in (None, x_name, x_name.rpartition("/")[2]):  # the last part was once all that was recorded
         raise InputError(f"{folder} holds one set of features, {x_name!r}, and not {features!r}; drop features=.")
     means = semantics_of(folder, record, table, semantics)
     path = label_file(folder)
@@ -133,7 +133,7 @@ def check_strangers(folder: Path) -> None:
     if there:
         raise InputError(
             f"{folder} holds {', '.join(there)}, which have no effect beside {RECORD_FILE} or {CLASSES_FILE}: name "
-            f"splits in {SPLITS_FILE} and classes in {CLASSES_FILE}, or take {RECORD_FILE} and {CLASSES_FILE} away."
+            f"splits in {SPLITS_FILE} and classes in {CLASSES_FILE}, or move {RECORD_FILE} and {CLASSES_FILE} elsewhere."
         )
 
 

@@ -51,10 +51,14 @@ def command_extract(folder: Path, record: FolderRecord) -> str:
 
 
 def command_describe(folder: Path, record: FolderRecord) -> str:
-    """What makes semantics out of the descriptions."""
-    model = record.text_encoder and (record.text_encoder.place or record.text_encoder.name)
+    """What makes semantics out of the descriptions; with the encoder and the template that are recorded, if any are."""
+    encoder = record.text_encoder
+    if encoder and (not encoder.place or Path(encoder.place).exists()):
+        return f"gsmflow describe {shlex.quote(str(folder))}"
     table = shlex.quote(str(folder / CLASSES_FILE))
-    return f"gsmflow describe {table} --model {shlex.quote(model or 'MODEL')} --out {shlex.quote(str(folder))}"
+    template = encoder.preprocessing.get("template", "{}") if encoder else "{}"
+    said = f" --template {shlex.quote(str(template))}" if template != "{}" else ""
+    return f"gsmflow describe {table} --model MODEL{said} --out {shlex.quote(str(folder))}"
 
 
 def feature_files(folder: Path) -> list[Path]:

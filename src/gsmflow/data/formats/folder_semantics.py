@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import InputError
+from ..checks import list_some
 from ..class_table import ClassTable, ids_by_name
 from ..csv_file import read_csv
 from ..folder_record import FolderRecord
@@ -19,9 +22,11 @@ from .folder_files import CLASSES_FILE, SEMANTICS_FILES, command_describe, no_se
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-__all__ = ["ATTRIBUTES", "TEXT", "Semantics", "read_text", "semantics_of", "text_names"]
+__all__ = ["ATTRIBUTES", "TEXT", "TEXTS", "Semantics", "digest_of", "semantics_of", "text_names", "texts_of"]
 
 ATTRIBUTES, TEXT, BOTH = "attributes", "text", "attributes + text"
+TEXTS = "texts"
+"""Column of ``semantics.csv`` that tells by a digest which texts a row was made of, where `describe` made it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,14 +54,47 @@ class Semantics:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class TextRows:
+    """What ``semantics.npy`` and ``semantics.csv`` hold.
+
+    Attributes:
+        names: the class of each row; none where ``semantics.csv`` is missing.
+        matrix: ``(K, S)``.
+        digests: of the texts that each row was made of; none where that is not known.
+    """
+
+    names: tuple[str, ...]
+    matrix: Float[np.ndarray, "k s"]
+    digests: tuple[str, ...] = ()
+
+
+def texts_of(table: ClassTable) -> tuple[tuple[str, ...], ...]:
+    """What is said of each class; their names, underscores as blanks, where nothing is said of any."""
+    if any(table.descriptions):
+        return table.descriptions
+    return tuple((name.replace("_", " "),) for name in table.names)
+
+
+def digest_of(texts: Sequence[str]) -> str:
+    """What tells whether the texts of a class are still those that were encoded.
+
+    Example:
+        >>> digest_of(("a horse", "striped")), digest_of(("a horse striped",))
+        ('3eb89bad733447e4', '561744f32e16fadb')
+    """
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
 def semantics_of(folder: Path, record: FolderRecord, table: ClassTable | None, asked: str | None = None) -> Semantics:
     """Put the semantics together, in the order of ``classes.csv``, or of ``semantics.csv`` where that is missing.
 
     Raises:
-        InputError: if there are none, with what makes them; if those asked for are not there; if a class lacks its row.
+        InputError: if there are none, with what makes them; if those asked for are not there; if a class lacks its row,
+            or has one that was made of other descriptions than it has now.
     """
     text = read_text(folder)
-    class_names = table.names if table else text[0] if text else ()
+    class_names = table.names if table else text.names if text else ()
     if (table is None or table.attributes is None) and (text is None or not class_names):
         raise InputError(no_semantics(folder, record, table))
     parts: dict[str, np.ndarray] = {}
@@ -67,7 +105,7 @@ def semantics_of(folder: Path, record: FolderRecord, table: ClassTable | None, a
         told += counters(table)
     if text is not None:
         text_name = TEXT if record.text_encoder or parts else "semantics"
-        parts[text_name], assumed, ignored = rows_by_name(folder, record, *text, class_names)
+        parts[text_name], assumed, ignored = rows_by_name(folder, record, text, class_names)
         notes += assumed
         told += ignored
     whole = BOTH if len(parts) == 2 else next(iter(parts))
@@ -75,6 +113,8 @@ def semantics_of(folder: Path, record: FolderRecord, table: ClassTable | None, a
         raise InputError(f"{folder} holds no semantics {asked!r}; there are {' and '.join(parts)}: change semantics=.")
     if asked in parts:
         parts = {asked: parts[asked]}
+    if table is not None and text is not None and asked != ATTRIBUTES:
+        check_texts(folder, record, text, table)
     if TEXT not in parts and asked is None and table and any(table.descriptions) and text is None:
         told.append(
             f"descriptions are there and are not used, attributes alone are; to use both: "
@@ -112,9 +152,10 @@ def text_names(width: int) -> tuple[str, ...]:
 
 
 def rows_by_name(
-    folder: Path, record: FolderRecord, names: tuple[str, ...], matrix: np.ndarray, class_names: tuple[str, ...]
+    folder: Path, record: FolderRecord, text: TextRows, class_names: tuple[str, ...]
 ) -> tuple[np.ndarray, list[str], list[str]]:
     """A row a class, what was assumed, and what has no effect."""
+    names, matrix = text.names, text.matrix
     path, named = (folder / name for name in SEMANTICS_FILES)
     again = f"run again: {command_describe(folder, record)}"
     if not names:
@@ -130,19 +171,52 @@ def rows_by_name(
     ids = ids_by_name(names)
     lacking = [name for name in class_names if name not in ids]
     if lacking:
-        more = f" and {len(lacking) - 1} more classes" if len(lacking) > 1 else ""
+        several = len(lacking) > 1
         raise InputError(
-            f"{named} does not name {lacking[0]!r}{more} of {CLASSES_FILE}, so that they have no semantics; {again}"
+            f"{folder / CLASSES_FILE} names {count_classes(lacking)} without semantics, since {named.name} does not "
+            f"name {'them' if several else 'it'}; {again}"
         )
     rows = [ids[name] for name in class_names]
     extra = sorted(set(range(len(names))) - set(rows))
     told = (
         f"{len(extra)} rows of {named.name} are of classes that {CLASSES_FILE} does not name, such as "
-        f"{names[extra[0]]}; they are passed over"
+        f"{names[extra[0]]}; they are ignored"
         if extra
         else ""
     )
     return matrix[rows], [], [told] if told else []
+
+
+def check_texts(folder: Path, record: FolderRecord, text: TextRows, table: ClassTable) -> None:
+    """Refuse semantics of descriptions that are others by now.
+
+    Raises:
+        InputError: if those of a class are.
+    """
+    if not text.digests:
+        return
+    ids = ids_by_name(text.names)
+    known = [text.digests[ids[name]] for name in table.names]
+    changed = [
+        name
+        for name, texts, before in zip(table.names, texts_of(table), known, strict=True)
+        if before and before != digest_of(texts)
+    ]
+    if changed:
+        raise InputError(
+            f"{folder / CLASSES_FILE}: the descriptions of {count_classes(changed)} were changed after gsmflow "
+            f"describe: run it again: {command_describe(folder, record)}"
+        )
+
+
+def count_classes(names: list[str]) -> str:
+    """How many classes, and the first few of them.
+
+    Example:
+        >>> count_classes(["panda", "candy"])
+        '2 classes (panda, candy)'
+    """
+    return f"{len(names)} class{'es' if len(names) > 1 else ''} ({list_some(names)})"
 
 
 def counters(table: ClassTable) -> list[str]:
@@ -154,13 +228,13 @@ def counters(table: ClassTable) -> list[str]:
     counting = np.isin(first, (0, 1)) & (steps == 1).all(0)
     return [
         f"the column {table.attribute_names[k]!r} of {CLASSES_FILE} counts the classes and is taken as an attribute: "
-        "take it away if it is none"
+        "delete it if it is none"
         for k in np.flatnonzero(counting).tolist()
     ]
 
 
-def read_text(folder: Path) -> tuple[tuple[str, ...], Float[np.ndarray, "k s"]] | None:
-    """The classes that ``semantics.csv`` names, none where it is missing, and the rows of ``semantics.npy``; or None.
+def read_text(folder: Path) -> TextRows | None:
+    """The rows of ``semantics.npy``, and what ``semantics.csv`` tells of them; None if neither is there.
 
     Raises:
         InputError: if a file is damaged, or the two disagree.
@@ -175,7 +249,7 @@ def read_text(folder: Path) -> tuple[tuple[str, ...], Float[np.ndarray, "k s"]] 
         )
     semantics = read_numbers(path)
     if not named.exists():
-        return (), semantics
+        return TextRows((), semantics)
     table = read_csv(named, key="name")
     place = table.needed("name", "the class of each row of semantics.npy")
     names = tuple(row[place] for row in table.rows)
@@ -188,4 +262,6 @@ def read_text(folder: Path) -> tuple[tuple[str, ...], Float[np.ndarray, "k s"]] 
             f"{path} has {len(semantics)} rows, but {named.name} names {len(names)} classes; make both again with "
             "gsmflow describe."
         )
-    return names, semantics
+    texts = table.column(TEXTS)
+    digests = tuple(row[texts].strip() for row in table.rows) if texts is not None else ()
+    return TextRows(names, semantics, digests)

@@ -70,7 +70,7 @@ def check_empty(folder: Path) -> None:
     names = (CLASSES_FILE, *FEATURE_FILES, SHARDS, *LABEL_FILES, *SEMANTICS_FILES, SPLITS_FILE, RECORD_FILE)
     there = [name for name in names if os.path.lexists(folder / name)]
     if there:
-        raise InputError(f"{folder} holds {', '.join(there)} already; take that away or choose another folder.")
+        raise InputError(f"{folder} holds {', '.join(there)} already; move that elsewhere or choose another folder.")
 
 
 def split_parts(dataset: ZeroShotDataset) -> tuple[int, int]:

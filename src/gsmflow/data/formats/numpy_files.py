@@ -105,11 +105,11 @@ def read_features(folder: Path, samples: int) -> tuple[str, NumberTable]:
     """The name of the file, and features (N, D); mapped from it where they need not be turned."""
     there = [name for name in FEATURES if (folder / name).exists()]
     if len(there) > 1:
-        raise InputError(f"{folder} holds {' and '.join(there)}; take one away.")
+        raise InputError(f"{folder} holds {' and '.join(there)}; delete one.")
     name = there[0] if there else FEATURES[0]
     found = read_table(folder / name)
     if found.labels is not None:
-        raise InputError(f"{folder / name} has a column of classes, and labels.npy stands beside it; take one away.")
+        raise InputError(f"{folder / name} has a column of classes, and labels.npy stands beside it; delete one.")
     rows, columns = found.numbers.shape
     if rows != samples == columns:
         note = f"{name} holds features as (D, N), where the layout is (N, D)"
