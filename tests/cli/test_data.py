@@ -93,12 +93,14 @@ def test_warnings_and_the_next_command_stand_below_the_table_to_be_copied(gsmflo
     assert "--out" not in gsmflow("data", "check", folder).out.splitlines()[-1]
 
 
-def test_the_next_command_reads_what_was_checked_and_can_be_run(gsmflow, place):
-    for given in ((), ("--features", "res101"), ("--allow-overlap", "--no-test")):
-        checked = gsmflow("data", "check", "TWIN", *given)
-        said = f" {' '.join(given)}" if given else ""
-        if checked.code == 0:
-            assert checked.out.splitlines()[-1] == f"next: gsmflow train TWIN{said} --out runs/TWIN"
+@pytest.mark.parametrize("given", [(), ("--features", "res101"), ("--data-root", "data", "--allow-overlap")])
+def test_the_next_command_reads_what_was_checked(gsmflow, place, given):
+    checked = gsmflow("data", "check", "TWIN", *given)
+    assert checked.code == 0
+    assert checked.out.splitlines()[-1] == " ".join(["next: gsmflow train TWIN", *given, "--out runs/TWIN"])
+
+
+def test_the_next_command_validates_nothing_where_that_is_impossible(gsmflow, place):
     few = write_own(place / "few", samples__csv=None, labels__txt="zebra\n" * 3 + "okapi\n" * 3)
     assert gsmflow("data", "check", few).out.splitlines()[-1].endswith("/few --protocol fixed --out runs/few")
 

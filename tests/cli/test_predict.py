@@ -299,10 +299,10 @@ def test_what_a_terminal_shows_is_not_erased(place, pipe):
     assert b"\x1b" in sent[:table]  # a bar was there, and is gone before the first row
     assert b"\x1b" not in sent[table:], sent
     lines = sent[table:].decode().splitlines()
-    assert [sum(line.startswith(start) for line in lines) for start in ("1  class ", "1,class ", '{"row": 1')] == [
-        1
-    ] * 3
-    assert max(map(len, lines[: lines.index("* unseen: no picture of it was there to learn from")])) <= 80
+    for start in ("1    class ", "1,class ", '{"row": 1'):
+        assert len([line for line in lines if line.startswith(start)]) == 1
+    end = lines.index("* unseen: no picture of it was there to learn from")
+    assert (max(map(len, lines[:end])) <= 80) is not pipe  # what reads it gets all that was asked for
 
 
 @pytest.mark.parametrize("model", ["nowhere", "x.npy", "folder"])

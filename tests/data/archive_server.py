@@ -49,6 +49,7 @@ class Server(ThreadingHTTPServer):
         ranges: whether it can begin in the middle.
         checks: whether it looks at If-Range.
         told: whether it tells the length of the file.
+        onward: an address that is answered instead of the file.
         stalls: how long the next answers stop before their last bytes, in seconds.
         asked: the Range of each request, or None.
     """
@@ -60,6 +61,7 @@ class Server(ThreadingHTTPServer):
         self.cuts: list[int] = []
         self.answers: list[int] = []
         self.stalls: list[float] = []
+        self.onward = ""
         self.ranges, self.checks, self.told = True, True, True
         self.asked: list[str | None] = []
         super().__init__(("127.0.0.1", 0), Handler)
@@ -79,6 +81,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         server, asked = self.server, self.headers.get("Range")
         server.asked.append(asked)
+        if server.onward:
+            self.send_response(302)
+            self.send_header("Location", server.onward)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         if server.answers:
             self.send_error(server.answers.pop(0))
             return

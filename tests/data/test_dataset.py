@@ -199,7 +199,7 @@ def test_warnings():
     assert [str(warning.message) for warning in told] == [f"TWIN: {sentence}" for sentence in data.warnings]
     assert data.warnings == (
         "1 seen classes have no test sample: cow",
-        "1 classes have the same semantics as another class: they cannot be told apart (c0 = c1)",
+        "1 classes have the same semantics as another class: they cannot be told apart (zebra = bat)",
         "1 entries of the semantics are -1, which often means unknown",
     )
 

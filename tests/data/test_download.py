@@ -3,6 +3,7 @@
 import errno
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -152,6 +153,19 @@ def test_nobody_listens(server, tmp_path):
     server.shutdown()
     server.server_close()
     assert "in 3 tries ([Errno 111] Connection refused); 0 bytes" in call(["AWA1"], tmp_path / "data").error
+
+
+def test_a_file_that_no_disk_holds_leaves_nothing(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=len(server.content) - 1))
+    assert "xlsa17.zip.part needs 0.00 GB more, and" in call(["AWA1"], tmp_path / "data").error
+    assert contents(tmp_path / "data") == {}
+
+
+def test_a_circle_of_answers_is_told_on_one_line(server, tmp_path):
+    server.onward = server.address
+    error = call(["AWA1"], tmp_path / "data").error
+    assert "answers 302 " in error
+    assert "infinite loop. The last" in error
 
 
 def test_a_disk_that_fills_up_keeps_what_came(server, tmp_path, monkeypatch):

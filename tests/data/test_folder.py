@@ -306,3 +306,13 @@ def test_features_in_one_file_take_no_memory(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < x.nbytes / 4
+
+
+@pytest.mark.filterwarnings("ignore::gsmflow.errors.DataWarning")
+def test_features_are_asked_for_by_the_name_of_their_encoder_or_the_end_of_it(tmp_path):
+    folder = write_own(tmp_path, dataset__json=RECORD.replace("lite.onnx", "animals/model"))
+    assert load_folder(folder).provenance.features == "animals/model"
+    for name in ("animals/model", "model"):
+        assert load_folder(folder, features=name).provenance.features == "animals/model"
+    with pytest.raises(InputError, match="and not 'animals'"):
+        load_folder(folder, features="animals")

@@ -130,7 +130,7 @@ MISTAKES: dict[str, tuple[dict, str]] = {
     "NaN with the name of its sample": ({"features__npy": NAN}, "okapi/3.png"),
     "a class without its row of semantics": (
         {"classes__csv": WORDS_ONLY + "moa,big\n", "semantics__npy": TEXT, "semantics__csv": NAMED},
-        "{0}/classes.csv names 1 class (moa) without semantics, since semantics.csv does not name it; run again: gsmflow",
+        "{0}/classes.csv names 1 class (moa) without semantics, since semantics.csv does not name it; run again: ",
     ),
     "semantics of nobody": (
         {"classes__csv": WORDS_ONLY, "semantics__npy": TEXT[:3]},

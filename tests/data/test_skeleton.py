@@ -88,7 +88,7 @@ def test_a_template_that_somebody_touched_is_left_alone(tmp_path, change):
     path.write_text(change(path.read_text()))
     before = path.read_bytes()
     draw(tmp_path / "images", ("zebra/1.png",))
-    with pytest.raises(InputError, match="holds classes.csv, HOWTO.txt already"):
+    with pytest.raises(InputError, match=r"holds classes\.csv, HOWTO\.txt already"):
         write_skeleton(tmp_path)
     assert path.read_bytes() == before
 

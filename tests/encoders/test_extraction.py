@@ -157,7 +157,7 @@ def test_repaired_pictures_are_taken_in(root, encoder, out):
 def test_no_picture_left_is_an_error(root, encoder, out):
     for path in root.glob("*/*"):
         path.write_bytes(b"")
-    with pytest.raises(InputError, match=r"9 of 9 .*and 4 more; say where"):
+    with pytest.raises(InputError, match=r"9 of 9 .*and 4 more; give other pictures"):
         extract(root, encoder, out, skip_bad=True)
 
 

@@ -75,3 +75,9 @@ def test_what_is_no_model_is_refused(encoder, model, options, says, tmp_path, mo
 def test_it_must_be_known(encoder):
     with pytest.raises(InputError, match="not known which encoder"):
         recorded_image_encoder(None)
+
+
+def test_another_file_is_told_as_such_whatever_pictures_it_takes(encoder, tmp_path):
+    other = write_onnx(tmp_path / "other.onnx", shape=("n", 3, 6, 6))
+    with pytest.raises(InputError, match=r"other\.onnx is another encoder than the one that was used"):
+        recorded_image_encoder(encoder.record, other)

@@ -185,6 +185,7 @@ REFUSED = {
     "a list of features": (["a.npy"], "list.txt", "The list list.txt chooses among the pictures of one folder"),
     "a list and a picture": (["pictures/fox/a.png"], "list.txt", "chooses among the pictures of one folder"),
     "a list and two folders": (["pictures/fox", "pictures/ox"], "list.txt", "chooses among the pictures of one folder"),
+    "half an extraction": (["half"], None, "The extraction into half is not finished: run the same gsmflow extract"),
     "two sets of features": (["two"], None, "two holds several sets of features"),
     "a pipe": (["pipe.png"], None, "pipe.png is neither a file nor a folder, but a pipe or a device"),
     "names and none": (["named.csv", "a.npy"], None, "named.csv names its samples and a.npy does not"),
@@ -200,6 +201,8 @@ def test_what_cannot_be_asked_about_is_refused(place, case):
     Path("named.csv").write_text("file,a,b,c\nx.png,1,2,3\n")
     Path("empty").mkdir()
     Path("list.txt").write_text("fox/a.png\n")
+    save("half/features/part-00000.npy", X)
+    Path("half/extract.json").write_text("{}")
     np.savez("a.npz", X)
     os.mkfifo("pipe.png")
     with pytest.raises(InputError) as refused:

@@ -272,7 +272,7 @@ def test_a_library_that_is_missing_is_named_with_what_brings_it(kind, library, t
 
 @pytest.mark.parametrize("template", ["a photo", "{} and {}", "{name}"])
 def test_a_template_says_once_where_the_text_goes(template, twins):
-    with pytest.raises(InputError, match=r"by one {}; found template="):
+    with pytest.raises(InputError, match=r"by one {}; found the template "):
         load_text_encoder(twins["clip"], template=template)
 
 

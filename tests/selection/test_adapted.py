@@ -38,7 +38,11 @@ class Heard(Display):
 
 
 REFUSED = {
-    "two models": (CLIP, APART, r"'cosine' .method clip. takes images and words in one space, and the features of aligned come from"),
+    "two models": (
+        CLIP,
+        APART,
+        r"'cosine' .method clip. takes images and words in one space, and the features of aligned come from",
+    ),
     "other dimensions": (
         CLIP,
         gsmflow.load("digits"),

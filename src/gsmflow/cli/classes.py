@@ -238,7 +238,8 @@ def replaced(path: Path, target: Path, model: ZeroShotModel, before: tuple[int, 
     if is_ours:
         folder.write_card(model_card(model, record))
     elif CARD in there:
-        print(f"{folder.card_file} was edited and is left as it is: it tells of the classes before.", file=sys.stderr)
+        card = (path if path.is_dir() else path.parent) / folder.card_file.name
+        print(f"{card} was edited and is left as it is: it tells of the classes before.", file=sys.stderr)
 
 
 def source_of(path: Path) -> Path:
@@ -279,7 +280,9 @@ def told(model: ZeroShotModel, path: Path, asked: Path | None) -> str:
     folder = RunFolder(source_of(path).parent)
     if source_of(shown) != folder.model_file or not folder.is_finished:
         return counts
-    return f"{counts} (metrics and report in {folder} tell of the model as it was trained)"
+    return (
+        f"{counts} (metrics and report in {path if path.is_dir() else path.parent} tell of the model as it was trained)"
+    )
 
 
 CARD = b"library_name: gsmflow"

@@ -33,7 +33,7 @@ class DescribeArguments:
     out: Annotated[Path | None, arg(metavar="PATH")] = None
     """folder of the data set; default: where CLASSES.csv lies"""
     template: Annotated[str | None, arg(metavar="STR")] = None
-    """what is said of each text, which {} stands for: "a photo of a {}"; default: "{}", or as recorded with the model"""
+    """what is said of each text, which {} stands for: "a photo of a {}"; default: "{}", or as it is recorded"""
     overwrite: bool = False
     """let another classes.csv, or semantics made otherwise, be replaced"""
     batch: Annotated[int, arg(metavar="INT")] = 64

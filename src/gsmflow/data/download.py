@@ -93,15 +93,16 @@ def download(address: str, part: Path, teller: Teller) -> None:
             error.close()
             if error.code not in PASSING:
                 raise InputError(
-                    f"{address} answers {error.code} {error.reason}; give another place of the file with address=."
+                    f"{address} answers {error.code} {one_line(error.reason)}; give another place of the file with "
+                    "address=."
                 ) from error
-            reason = f"the server answers {error.code} {error.reason}"
+            reason = f"the server answers {error.code} {one_line(error.reason)}"
         except (InvalidURL, ValueError) as error:
             raise InputError(f"The address {address!r} is none: {error}.") from error
         except (Cut, HTTPException, URLError, OSError) as error:
             if isinstance(getattr(error, "reason", None), ssl.SSLCertVerificationError):
                 raise InputError(f"{host} cannot prove who it is: {error}.") from error
-            reason = " ".join(str(getattr(error, "reason", error) or type(error).__name__).split())
+            reason = one_line(getattr(error, "reason", error) or type(error).__name__)
         if size_of(part) > most:
             most, failures = size_of(part), 0
         if failures == len(WAITS_S):
@@ -112,6 +113,16 @@ def download(address: str, part: Path, teller: Teller) -> None:
         teller.say(f"{reason}; trying again in {WAITS_S[failures]:g} s")
         time.sleep(WAITS_S[failures])
         failures += 1
+
+
+def one_line(reason: object) -> str:
+    """What a server says, on one line and with nothing that a terminal would take for an order.
+
+    Example:
+        >>> one_line("not\\n here\\x1b[2J")
+        'not here?[2J'
+    """
+    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(str(reason).split()))
 
 
 def host_of(address: str) -> str:
@@ -164,10 +175,11 @@ def receive(response: HTTPResponse, part: Path, have: int, now: Part, teller: Te
     """Write what comes behind the bytes that are there."""
     with writing(part):
         part.parent.mkdir(parents=True, exist_ok=True)
+    if now.total is not None:
+        check_room(part.parent, now.total - have, part.name)
+    with writing(part):
         file = part.open("ab" if have else "wb")
     with file:
-        if now.total is not None:
-            check_room(part.parent, now.total - have, part.name)
         write_atomically(note_of(part), as_json(plain(now), indent=2))
         teller.begin(f"fetch {part.name.removesuffix('.part')} (MB)", (now.total or 0) // MB)
         began, before = time.monotonic(), have

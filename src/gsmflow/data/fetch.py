@@ -194,7 +194,7 @@ def check_before(came: Fetched, folder: Path) -> None:
             )
         if (folder / file.name).exists() and sha256_of(folder / file.name) != file.sha256:
             raise InputError(
-                f"{folder / file.name} is there and is another than that of the archive; delete it or move it elsewhere."
+                f"{folder / file.name} is there and is another than that of the archive; delete it or move it away."
             )
 
 

@@ -11,8 +11,10 @@ from ..errors import InputError
 from .dataset import Provenance, TrainingSet, ZeroShotDataset
 from .rows import take
 
-__all__ = ["hold_out", "in_split_order", "pseudo_unseen"]
+__all__ = ["LEAST_SEEN", "hold_out", "in_split_order", "pseudo_unseen"]
 
+LEAST_SEEN = 3
+"""Seen classes that pseudo-unseen ones can be taken out of."""
 HELD_OUT_FROM = 3
 """Samples that a seen class must have for one of them to be held out: two are left for validation."""
 
@@ -39,9 +41,9 @@ def pseudo_unseen(
         InputError: if there are fewer than three seen classes, or no class has two samples.
     """
     classes = len(training.seen)
-    if classes < 3:
+    if classes < LEAST_SEEN:
         raise InputError(
-            f"Pseudo-unseen validation needs at least 3 seen classes, and there are {classes}: "
+            f"Pseudo-unseen validation needs at least {LEAST_SEEN} seen classes, and there are {classes}: "
             "get more classes, or use the protocol fixed, which chooses nothing."
         )
     count = min(max(1, round(ratio * classes)), classes - 2)

@@ -167,8 +167,8 @@ def model_folder(
     except (OSError, ValueError) as error:  # the library's own errors are of these two kinds
         reason = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else str(error).strip().partition("\n")[0][:200]
         raise InputError(
-            f"There is no folder {name}, and {on_hub} could not be downloaded from the hub ({reason}): give the folder of a "
-            f"model, or another name, with {option}=."
+            f"There is no folder {name}, and {on_hub} could not be downloaded from the hub ({reason}): give the folder "
+            f"of a model, or another name, with {option}=."
         ) from error
     return Path(copy), Path(copy).name
 

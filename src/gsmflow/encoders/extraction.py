@@ -236,12 +236,13 @@ def settle(pictures: Pictures, classes: Sequence[str], journal: Journal, *, skip
         few = ", ".join(f"{file} ({reason})" for file, reason in list(reasons.items())[:FEW])
         others = f", and {len(reasons) - FEW:,} more" if len(reasons) > FEW else ""
         hint = (
-            "say where the pictures are"
+            "give other pictures, or another encoder with model="
             if len(reasons) == len(pictures)
-            else "repair them and run the same once more, or leave them out with skip_bad=True"
+            else "repair them and run the same once more, or leave them out with skip_bad=True (all others are done and "
+            "kept)"
         )
         raise InputError(
             f"{len(reasons):,} of {len(pictures):,} pictures in {pictures.root} have no features: {few}{others}; "
-            f"{hint} (all others are done and kept)."
+            f"{hint}."
         )
     return [(file, name) for file, name in zip(pictures.files, classes, strict=True) if file not in reasons]

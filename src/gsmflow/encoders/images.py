@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data import EncoderRecord
-from ..errors import InputError
+from ..errors import DataWarning, InputError
 from .base import encoder_of
 from .preprocessing import Told, asked_for
 
@@ -92,11 +94,22 @@ def recorded_image_encoder(
     Raises:
         InputError: if it is not known and not given, cannot be found, or is another one than that recorded.
     """
-    load = partial(
-        load_image_encoder,
+    anyhow = partial(load_image_encoder, device=device, threads=threads)
+    as_recorded = partial(
+        anyhow,
         recorded=record.preprocessing if record else None,
         revision=record.revision if record and given is None else None,
-        device=device,
-        threads=threads,
     )
+
+    def load(model: str | Path) -> OnnxImageEncoder | HuggingFaceImageEncoder:
+        try:
+            return as_recorded(model)
+        except InputError as error:
+            with warnings.catch_warnings(), suppress(InputError):
+                warnings.simplefilter("ignore", DataWarning)
+                other = anyhow(model)
+                if record and other.record.sha256 != record.sha256:
+                    return other  # it cannot do what is recorded since it is another one, which `encoder_of` tells
+            raise error
+
     return encoder_of(record, given, load, option)

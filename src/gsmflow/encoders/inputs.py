@@ -19,6 +19,7 @@ from ..data.table_stream import TableStream, open_table
 from ..data.tables import SUFFIXES
 from ..errors import InputError
 from . import pictures
+from .journal import JOURNAL
 from .pictures import encode_files, list_pictures
 
 if TYPE_CHECKING:
@@ -245,6 +246,9 @@ def features_of(found: list[Path]) -> FeatureInputs:
     if len({table.has_files for table in tables}) > 1:
         one, other = (next(table.path for table in tables if table.has_files is has) for has in (True, False))
         raise InputError(f"{one} names its samples and {other} does not: ask about one of them at a time.")
+    for path in found:
+        if (path / JOURNAL).is_file() and not (path / SAMPLES_FILE).is_file():
+            raise InputError(f"The extraction into {path} is not finished: run the same gsmflow extract once more.")
     folder = found[0]
     if len(found) > 1:
         return FeatureInputs(tables, notes=(*notes, "rows are counted on from one input to the next"))

@@ -105,7 +105,7 @@ def load_text_encoder(
         InputError: if it is not there, cannot be loaded, or the template has no single ``{}``; if a library is missing.
     """
     if template.count("{}") != 1:
-        raise InputError(f"A template says where the text goes by one {{}}; found template={template!r}.")
+        raise InputError(f"A template says where the text goes by one {{}}; found the template {template!r}.")
     check_letters([template])
     folder, commit = model_folder(
         model, extra="texts", option=option, revision=revision, organisation="sentence-transformers"

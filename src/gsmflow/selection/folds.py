@@ -7,6 +7,7 @@ from functools import cache, cached_property
 import numpy as np
 
 from ..data import pseudo_unseen
+from ..data.splits import LEAST_SEEN
 from ..errors import InputError
 from ..settings import Settings
 from ..training import steps_per_epoch
@@ -32,7 +33,7 @@ class Folds:
 
     def __init__(self, whole: Problem, settings: Settings):
         training, selection = whole.training, settings.selection
-        if selection.folds > len(training.seen):
+        if selection.folds > len(training.seen) >= LEAST_SEEN:  # of fewer `pseudo_unseen` tells
             raise InputError(
                 f"{selection.folds} folds of pseudo-unseen classes need as many seen classes, and there are "
                 f"{len(training.seen)}: lower selection.folds to {len(training.seen)} or less."
@@ -60,7 +61,8 @@ class Folds:
             return ()
         return (
             f"seen classes have {self.samples_a_class:g} samples to learn from in a fold: a calibration constant is a "
-            "rough guess there, and U, S and H may lie outside of the intervals of their estimates; T1 does not depend on it",
+            "rough guess there, and U, S and H may lie outside of the intervals of their estimates; T1 does not depend "
+            "on it",
         )
 
 

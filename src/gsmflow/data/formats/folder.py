@@ -133,7 +133,7 @@ def check_strangers(folder: Path) -> None:
     if there:
         raise InputError(
             f"{folder} holds {', '.join(there)}, which have no effect beside {RECORD_FILE} or {CLASSES_FILE}: name "
-            f"splits in {SPLITS_FILE} and classes in {CLASSES_FILE}, or move {RECORD_FILE} and {CLASSES_FILE} elsewhere."
+            f"splits in {SPLITS_FILE} and classes in {CLASSES_FILE}, or move {RECORD_FILE} and {CLASSES_FILE} away."
         )
 
 
