@@ -238,8 +238,8 @@ def settle(pictures: Pictures, classes: Sequence[str], journal: Journal, *, skip
         hint = (
             "give other pictures, or another encoder with model="
             if len(reasons) == len(pictures)
-            else "repair them and run the same once more, or leave them out with skip_bad=True (all others are done and "
-            "kept)"
+            else "repair them and run the same once more, or leave them out with skip_bad=True (all others are done "
+            "and kept)"
         )
         raise InputError(
             f"{len(reasons):,} of {len(pictures):,} pictures in {pictures.root} have no features: {few}{others}; "
