@@ -242,3 +242,15 @@ def test_an_empty_argument_is_not_the_current_folder(gsmflow, tmp_path, monkeypa
     assert (result.code, result.out) == (2, "")
     assert f"an argument is empty (behind {arguments[-2]})" in result.err or len(arguments) == 2
     assert "variable of the shell that is not set" in result.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("train", "x" * 300), ("predict", "x" * 300, "a.npy"), ("data", "check", "x" * 300), ("report", "x" * 300)],
+)
+def test_a_path_that_no_disk_holds_is_one_sentence(gsmflow, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    result = gsmflow(*arguments)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("gsmflow: ")
+    assert result.err.count("\n") == 1

@@ -130,6 +130,10 @@ def test_attributes_on_a_command_line(given, expected, tmp_path, monkeypatch):
     assert read_attributes(given, "griffin") == expected
 
 
+def test_more_numbers_than_a_name_of_a_file_has_letters():
+    assert read_attributes([",".join(["0.25"] * 312)], "griffin") == [0.25] * 312
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -71,10 +71,12 @@ def main() -> None:
         except BrokenPipeError:  # the reader of our output is gone, as in `gsmflow ... | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-                raise
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the same again on leaving
-            fail(f"the output could not be written: {error.strerror}; make room, or send it elsewhere.")
+            if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the same again on leaving
+                fail(f"the output could not be written: {error.strerror}; make room, or send it elsewhere.")
+            if error.errno in NO_WAY_IN:
+                fail(f"{str(error.filename)[:100]}: {error.strerror}; give another path.")
+            raise
 
 
 @contextmanager
@@ -119,6 +121,8 @@ def overview() -> str:
     )
 
 
+NO_WAY_IN = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP)
+"""Why a path that was given cannot even be looked at."""
 OPTIONS = {"root": "--data-root", "listing": "--list"}
 """Options that are called otherwise than the parameter of Python."""
 PARAMETER = re.compile(

@@ -183,7 +183,7 @@ def read_attributes(given: Sequence[str], name: str) -> Attributes:
     Raises:
         InputError: if they are neither, or one is given twice.
     """
-    if len(given) == 1 and Path(given[0]).is_file():
+    if len(given) == 1 and is_file(given[0]):
         return read_file(Path(given[0]), name)
     pieces = [piece.strip() for part in given for piece in part.split(",") if piece.strip()]
     pairs = [piece.rpartition("=") for piece in pieces]
@@ -208,6 +208,14 @@ def read_attributes(given: Sequence[str], name: str) -> Attributes:
     if "" in keys:
         raise InputError("Some attributes have a name and some have none: name all of them, or none.")
     return dict(zip(keys, numbers, strict=True))
+
+
+def is_file(text: str) -> bool:
+    """Whether there is such a file; many numbers are longer than names of files may be."""
+    try:
+        return Path(text).is_file()
+    except OSError:
+        return False
 
 
 def read_file(path: Path, name: str) -> Attributes:

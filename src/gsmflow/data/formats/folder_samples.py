@@ -174,7 +174,7 @@ def named_ids(
         raise InputError(
             f"{samples.where}: {counts[unknown].sum()} samples are of classes that {names_in} does not name: {first!r} "
             f"({counts[unknown[0]]} samples, the first is {samples.place(row)}){others}; "
-            f"{f'did you mean {near[0]!r}? ' if near else ''}Write them alike, or add a row to {names_in}."
+            f"{f'did you mean {near[0]!r}? Write' if near else 'write'} them alike, or add a row to {names_in}."
         )
     return np.array([ids[name] for name in found.tolist()], np.int64)[places.reshape(-1)]
 
