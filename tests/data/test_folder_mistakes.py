@@ -88,7 +88,7 @@ MISTAKES: dict[str, tuple[dict, str]] = {
     "two unknown classes": (
         {"samples__csv": SAMPLES_CSV.replace("png,dodo", "png,moa").replace("png,okapi", "png,elk")},
         "4 samples are of classes that classes.csv does not name: 'elk' (2 samples, the first is 'okapi/2.png' on line "
-        "4), and 1 more such classes; Write",
+        "4), and 1 more such classes; write",
     ),
     "an unknown class in an array": (
         {"samples__csv": None, "labels__npy": np.array(["zebra"] * 5 + ["moa"])},

@@ -125,7 +125,8 @@ def stage(title: str, found: Sequence[Judged], ranked: RankedEvent | None) -> Ju
         points = lines.setdefault(label, [])
         x = sum(one.choice["epoch"] for one in group) / len(group) if by_epoch else len(points) + 1.0
         h, folds = (ranked.h[place], ranked.by_fold[place]) if ranked else (max(one.H for one in group), ())
-        if h > greatest:
+        is_chosen = ranked and place == ranked.chosen
+        if is_chosen or (h > greatest and (ranked is None or ranked.chosen is None)):
             chosen, greatest = (label, len(points)), h
         points.append((x, h, folds, first.choice))
     drawn = tuple(Line(label, *zip(*points, strict=True)) for label, points in lines.items())

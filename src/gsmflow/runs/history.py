@@ -57,11 +57,13 @@ class RankedEvent:
         stage: which, as in `gsmflow.selection.Judged`.
         h: mean H of each over the folds, at the constant that is best for it, in percent.
         by_fold: H of each on each fold.
+        chosen: the place of the one that won; None: the first of greatest ``h``.
     """
 
     stage: str
     h: tuple[float, ...]
     by_fold: tuple[tuple[float, ...], ...]
+    chosen: int | None = None
 
 
 Event = TrainEvent | JudgedEvent | RankedEvent

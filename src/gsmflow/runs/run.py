@@ -130,7 +130,7 @@ class Run:
         """Add the ranking of a stage to the history, where it does not stand there from before an interruption."""
         if not any(isinstance(one, RankedEvent) and one.stage == event.stage for one in self.history):
             rounded = tuple(tuple(round(h, 4) for h in folds) for folds in event.by_fold)
-            self.log(RankedEvent(event.stage, tuple(round(h, 4) for h in event.h), rounded))
+            self.log(RankedEvent(event.stage, tuple(round(h, 4) for h in event.h), rounded, event.chosen))
 
     def log(self, event: Event) -> None:
         """Add one event to the history."""

@@ -24,6 +24,7 @@ __all__ = [
     "choose",
     "curves_as_tensor",
     "rank",
+    "winner",
     "with_curves",
 ]
 
@@ -298,12 +299,17 @@ def rank(judged: Iterable[Judged], samples: float = np.inf) -> list[Ranked]:
     return ranked
 
 
+def winner(ranked: Sequence[Ranked]) -> int:
+    """The place of the candidate that wins: of equals the first."""
+    return max(range(len(ranked)), key=lambda place: ranked[place].kept_h)
+
+
 def choose(ranked: Sequence[Ranked]) -> Chosen:
     """The candidate, recognizer, grid point and calibration constant of greatest mean H over the folds, as `rank` says.
 
     Of equals the first wins.
     """
-    best = max(ranked, key=lambda one: one.kept_h)
+    best = ranked[winner(ranked)]
     first, choice = best.folds[0], best.folds[0].choice
     if "epoch" in choice:  # folds of unequal size stop at slightly unequal shares of an epoch
         choice = {"epoch": sum(one.choice["epoch"] for one in best.folds) / len(best.folds)}

@@ -26,7 +26,7 @@ from ..recognizers import recognizers_for
 from ..runs import RankedEvent, Run
 from ..settings import Settings
 from .adapted import adapted
-from .candidates import Choice, Chosen, Judged, Stage, choose, rank
+from .candidates import Choice, Chosen, Judged, Stage, choose, rank, winner
 from .fit import Fit, Problem
 from .folds import Folds, judged_steps
 
@@ -150,7 +150,8 @@ def choose_on_folds(folds: Folds, settings: Settings, stage: Stage, run: Run) ->
         judged += judge_fold(fit, folds.samples, tried, stage, fold, run)
     ranked = rank(judged, folds.samples_a_class)
     chosen = choose(ranked)
-    run.log_ranking(RankedEvent(stage, tuple(one.h for one in ranked), tuple(one.by_fold for one in ranked)))
+    h, by_fold = tuple(one.h for one in ranked), tuple(one.by_fold for one in ranked)
+    run.log_ranking(RankedEvent(stage, h, by_fold, winner(ranked)))
     run.display.say(f"{prefix}chosen on pseudo-unseen classes: {chosen}; validation H {chosen.validation_H:.1f}")
     run.display.note_best("validation H", chosen.validation_H or 0.0, "")
     return chosen
