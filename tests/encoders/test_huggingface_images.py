@@ -90,10 +90,11 @@ def test_what_is_recorded(model):
 
 def test_both_halves_of_clip_lie_in_one_space(model):
     from gsmflow.data import EncoderRecord
-    from gsmflow.encoders.base import sha256_of, weight_files
+    from gsmflow.encoders.base import weight_files
+    from gsmflow.files import sha256_of
 
     record = load_image_encoder(model("clip")).record
-    words = EncoderRecord("huggingface", "words", 5, sha256_of(weight_files(model("clip"))))
+    words = EncoderRecord("huggingface", "words", 5, sha256_of(*weight_files(model("clip"))))
     assert in_one_space(record, words)
 
 
@@ -153,6 +154,7 @@ def test_a_model_that_is_nowhere_is_one_sentence(name):
 
 
 def test_a_missing_library_is_named(model, monkeypatch):
+    folder = model("vit")  # made by the library that is then missing
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(InputError, match=r"transformers that is not installed: pip install 'gsmflow\[images\]'"):
-        load_image_encoder(model("vit"))
+        load_image_encoder(folder)
