@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import math
@@ -14,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from .errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
-__all__ = ["as_csv", "as_json", "read_json", "read_tensors", "save_tensors", "write_atomically"]
+__all__ = ["as_csv", "as_json", "as_npy", "read_json", "read_tensors", "save_tensors", "sha256_of", "write_atomically"]
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -88,6 +90,25 @@ def as_csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> bytes:
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if needed else csv.QUOTE_MINIMAL)
     writer.writerows(table)
     return text.getvalue().encode()
+
+
+def as_npy(array: np.ndarray) -> bytes:
+    """The content of a ``.npy`` file."""
+    import numpy as np
+
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    return content.getvalue()
+
+
+def sha256_of(*paths: Path) -> str:
+    """SHA-256 over the content of files, in the order given."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(2**22):
+                digest.update(block)
+    return digest.hexdigest()
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str] | None = None) -> None:

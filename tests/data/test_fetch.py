@@ -12,7 +12,7 @@ import pytest
 import gsmflow.data.catalog as catalog
 from gsmflow.data import find, load
 from gsmflow.data.fetch import RECORD, read_record
-from gsmflow.data.unpack import sha256_of
+from gsmflow.files import sha256_of
 from tests.data.archive_server import call, contents, link, make_archive, patch_archive
 from tests.data.twins import make_truth, write_xlsa17
 

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from gsmflow.data import EncoderRecord, in_one_space
-from gsmflow.encoders.base import sha256_of, weight_files
+from gsmflow.encoders.base import weight_files
 from gsmflow.encoders.texts import describe_classes, load_text_encoder, recorded_text_encoder
 from gsmflow.errors import DataWarning, InputError
+from gsmflow.files import sha256_of
 
 pytest.importorskip("sentence_transformers")
 from tests.encoders.word_twins import save_sentence_model, save_tower
@@ -73,7 +74,7 @@ def test_it_is_recorded(kind, twins):
     assert record.preprocessing["longest"] == (12 if kind == "sentences" else 8)
     assert json.loads(json.dumps(record.preprocessing)) == record.preprocessing
     if kind != "sentences":  # as the half that sees pictures records it
-        assert record.sha256 == sha256_of(weight_files(twins[kind]))
+        assert record.sha256 == sha256_of(*weight_files(twins[kind]))
 
 
 @pytest.mark.parametrize("kind", TWINS)

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from ..errors import InputError
-from ..files import as_json, read_json, write_atomically
+from ..files import as_json, read_json, sha256_of, write_atomically
 from ..overrides import plain, validate
 from .catalog import BENCHMARKS, Archive, Benchmark, find, folder_of
 from .download import Teller, download, drop, writing
 from .formats.mat import check_keys
-from .unpack import FileRecord, NotTheArchive, sha256_of, unpack
+from .unpack import FileRecord, NotTheArchive, unpack
 
 __all__ = ["RECORD", "Fetched", "fetch"]
 

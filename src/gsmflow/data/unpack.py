@@ -13,7 +13,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 from ..errors import InputError
 from .download import MB, Teller, check_room, writing
 
-__all__ = ["FileRecord", "NotTheArchive", "sha256_of", "unpack"]
+__all__ = ["FileRecord", "NotTheArchive", "unpack"]
 
 CHUNK = 2**20
 MOST_BYTES = 2**34
@@ -126,9 +126,3 @@ def damaged(archive: Path, error: Exception) -> NotTheArchive:
     if not start.startswith(b"PK"):
         return NotTheArchive(f"{archive} is no zip archive: it starts with {start!r}; check its address.")
     return NotTheArchive(f"{archive} is a damaged zip archive ({reason}), of {archive.stat().st_size:,} bytes.")
-
-
-def sha256_of(path: Path) -> str:
-    """Of the content of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -27,7 +26,6 @@ __all__ = [
     "model_folder",
     "needs",
     "quietly",
-    "sha256_of",
     "weight_files",
 ]
 
@@ -116,16 +114,6 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {before.get(key)!r}, now {now.get(key)!r}" for key in keys)
 
 
-def sha256_of(paths: Iterable[Path]) -> str:
-    """SHA-256 over the content of files, in the order given."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            while block := file.read(2**22):
-                digest.update(block)
-    return digest.hexdigest()
-
-
 HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 """What is fetched of a model on the hub: no pickled weights, no code."""
 ELSEWHERE = ["onnx/*", "openvino/*", "original/*"]
@@ -198,8 +186,8 @@ def folder_name(folder: Path) -> str:
 def weight_files(folder: Path) -> tuple[Path, ...]:
     """The safetensors files of a model's folder that transformers loads, sorted by name.
 
-    `sha256_of` over them says which model it is. Both halves of CLIP or SigLIP, of images and of words, stand in the
-    same files: that is how it is known that they lie in one space.
+    `gsmflow.files.sha256_of` over them says which model it is. Both halves of CLIP or SigLIP, of images and of words,
+    stand in the same files: that is how it is known that they lie in one space.
 
     Raises:
         InputError: if there are none, or not all. Pickled weights (``pytorch_model.bin``) are never loaded.

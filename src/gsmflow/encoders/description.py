@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,9 +14,10 @@ import numpy as np
 from ..data.checks import list_some
 from ..data.class_table import ClassTable, read_class_table
 from ..data.folder_record import RECORD_FILE, read_record
+from ..data.formats.folder_files import CLASSES_FILE, SEMANTICS_FILES
 from ..data.formats.folder_semantics import TEXTS, digest_of, texts_of
 from ..errors import InputError
-from ..files import as_csv, as_json, write_atomically
+from ..files import as_csv, as_json, as_npy, write_atomically
 from ..overrides import plain
 from ..progress import Display
 from .base import TextEncoder, differences
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["describe_table", "replace_together"]
 
-CLASSES_FILE, SEMANTICS_FILE, NAMES_FILE = "classes.csv", "semantics.npy", "semantics.csv"
+SEMANTICS_FILE, NAMES_FILE = SEMANTICS_FILES
 
 
 def describe_table(
@@ -142,13 +142,6 @@ def check_semantics(encoder: TextEncoder, out: Path, overwrite: bool) -> None:
         f"The semantics in {out} ({', '.join(there)}) {by}: let these take their place with overwrite=True, or choose "
         "another folder with out=."
     )
-
-
-def as_npy(array: Float[np.ndarray, "k s"]) -> bytes:
-    """The content of a ``.npy`` file."""
-    file = io.BytesIO()
-    np.save(file, array, allow_pickle=False)
-    return file.getvalue()
 
 
 def replace_together(folder: Path, contents: Mapping[str, bytes]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,7 @@ from ..data.folder_record import read_record, write_record
 from ..data.formats.files import check_names
 from ..data.formats.folder_files import SAMPLES_FILE, SHARDS
 from ..errors import DataWarning, InputError
-from ..files import as_csv, write_atomically
+from ..files import as_csv, as_npy, write_atomically
 from ..progress import Display
 from .base import ImageEncoder
 from .journal import Journal, Shard, is_whole, journal_of, shard_path, take_up, write_journal
@@ -102,7 +101,7 @@ def extract_features(
         parts = shown(parts, display, before, len(pictures))
         shards = together(parts, pictures.root, list(due.values()))
         for number, (features, bad) in zip(due, shards, strict=True):
-            write_atomically(shard_path(out, number), as_npy(features, encoder.record.dim))
+            write_atomically(shard_path(out, number), as_npy(stacked(features, encoder.record.dim)))
             journal = replace(journal, shards={**journal.shards, number: Shard(len(features), bad)})
             write_journal(out, journal)
     seconds = time.perf_counter() - start
@@ -218,11 +217,9 @@ def by_path(part: Encoded) -> dict[Path, Float[np.ndarray, " d"] | str]:
     return {**rows, **dict(part.bad)}
 
 
-def as_npy(rows: Sequence[Float[np.ndarray, " d"]], dim: int) -> bytes:
-    """Rows as a file of NumPy."""
-    content = io.BytesIO()
-    np.save(content, np.stack(rows).astype(np.float32) if rows else np.empty((0, dim), np.float32))
-    return content.getvalue()
+def stacked(rows: Sequence[Float[np.ndarray, " d"]], dim: int) -> Float[np.ndarray, "n d"]:
+    """Rows as a float32 matrix, also of none."""
+    return np.stack(rows).astype(np.float32) if rows else np.empty((0, dim), np.float32)
 
 
 def settle(pictures: Pictures, classes: Sequence[str], journal: Journal, *, skip_bad: bool) -> list[tuple[str, str]]:

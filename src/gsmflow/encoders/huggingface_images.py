@@ -13,8 +13,9 @@ import numpy as np
 from ..data import EncoderRecord
 from ..devices import pick_device, using_threads
 from ..errors import InputError
+from ..files import sha256_of
 from ..overrides import validate
-from .base import folder_name, model_folder, needs, quietly, sha256_of, weight_files
+from .base import folder_name, model_folder, needs, quietly, weight_files
 from .pixels import Preprocessing
 from .preprocessing import Told, complete, override_told, read_told
 
@@ -75,7 +76,7 @@ class HuggingFaceImageEncoder:
             kind="huggingface",
             name=str(model) if commit else folder_name(folder),
             dim=self.try_out(folder, channels),
-            sha256=sha256_of(weights),
+            sha256=sha256_of(*weights),
             revision=commit,
             preprocessing={**self.preprocessing.as_json(), "output": self.output},
             place="" if commit else os.path.abspath(folder),

@@ -15,10 +15,10 @@ from ..data import EncoderRecord
 from ..data.csv_file import records
 from ..data.folder_record import read_record
 from ..data.formats.folder_files import SAMPLES_FILE, feature_files
+from ..data.picture_files import PICTURES
 from ..data.table_stream import TableStream, open_table
 from ..data.tables import SUFFIXES
 from ..errors import InputError
-from . import pictures
 from .journal import JOURNAL
 from .pictures import encode_files, list_pictures
 
@@ -217,7 +217,7 @@ def find_inputs(inputs: Sequence[str | Path], listing: Path | None = None) -> Pi
             raise InputError(f"There is no file or folder {path}.")
         if not (path.is_file() or path.is_dir()):  # a pipe would be waited for, a device never ends
             raise InputError(f"{path} is neither a file nor a folder, but a pipe or a device: save it as a file.")
-        if path.suffix and path.suffix.lower() not in (*SUFFIXES, *pictures.SUFFIXES) and path.is_file():
+        if path.suffix and path.suffix.lower() not in (*SUFFIXES, *PICTURES) and path.is_file():
             raise InputError(
                 f"{path} does not end as pictures do (.png, .jpg, …), nor as tables of features do "
                 f"({', '.join(SUFFIXES)}): convert it to one of these."

@@ -12,8 +12,9 @@ import numpy as np
 
 from ..data import EncoderRecord
 from ..errors import InputError
+from ..files import sha256_of
 from ..overrides import validate
-from .base import needs, sha256_of
+from .base import needs
 from .pixels import Preprocessing
 from .preprocessing import Told, complete, override_told, read_told
 
@@ -87,7 +88,7 @@ class OnnxImageEncoder:
             kind="onnx",
             name=path.name,
             dim=self.pooled(values[self.output]).shape[1],
-            sha256=sha256_of([path, *weights_beside(path)]),
+            sha256=sha256_of(path, *weights_beside(path)),
             preprocessing={**self.preprocessing.as_json(), "output": self.output},
             place=os.path.abspath(path),
         )

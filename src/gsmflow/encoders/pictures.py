@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..data.picture_files import PICTURES
 from ..errors import DataWarning, InputError
 from .base import needs
 from .listing import read_listing
@@ -23,11 +24,8 @@ if TYPE_CHECKING:
 
     from .base import ImageEncoder
 
-__all__ = ["SUFFIXES", "Encoded", "Pictures", "encode_files", "list_pictures"]
+__all__ = ["Encoded", "Pictures", "encode_files", "list_pictures"]
 
-KINDS = ("apng avif bmp gif jfif jp2", "jpe jpeg jpg", "pbm pgm png pnm ppm", "tga tif tiff webp")
-SUFFIXES = frozenset(f".{kind}" for kinds in KINDS for kind in kinds.split())
-"""How files of pictures end."""
 AHEAD = 2
 """Batches that are decoded before they are due."""
 
@@ -135,7 +133,7 @@ def files_under(root: Path) -> Iterator[str]:
 
 def is_picture(file: str) -> bool:
     """Whether a file is named as pictures are; what begins with a dot is the system's, also as a folder."""
-    return Path(file).suffix.lower() in SUFFIXES and not is_hidden(file)
+    return Path(file).suffix.lower() in PICTURES and not is_hidden(file)
 
 
 def is_hidden(file: str) -> bool:

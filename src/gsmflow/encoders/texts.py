@@ -13,7 +13,8 @@ import numpy as np
 from ..data import EncoderRecord
 from ..devices import pick_device
 from ..errors import DataWarning, InputError
-from .base import TextEncoder, encoder_of, folder_name, model_folder, quietly, sha256_of, weight_files
+from ..files import sha256_of
+from .base import TextEncoder, encoder_of, folder_name, model_folder, quietly, weight_files
 from .sentences import SentenceModel, is_sentence_model, sentence_weights
 from .towers import TextTower
 
@@ -126,7 +127,7 @@ def load_text_encoder(
         kind=loaded.kind,
         name=str(model) if commit else folder_name(folder),
         dim=dim,
-        sha256=sha256_of(weights),
+        sha256=sha256_of(*weights),
         revision=commit,
         preprocessing={"template": template, "longest": loaded.longest, "normalize": True, **loaded.preprocessing},
         place="" if commit else os.path.abspath(folder),
