@@ -3,6 +3,7 @@
 import pickle
 import warnings
 from contextlib import nullcontext
+from copy import deepcopy
 from itertools import product
 
 import numpy as np
@@ -312,6 +313,17 @@ def test_search(small, is_routed):
     assert search.best_score_ > 0.6  # chance: 0.125
     assert search.classes_.tolist() == sorted(semantics)  # the unseen ones too
     assert search.predict_proba(X).shape == (len(X), 8)
+
+
+def test_it_learns_and_adapts_as_its_model_does(fitted, seen):
+    (X, y), fitted = seen, deepcopy(fitted)  # others use it too
+    same = deepcopy(fitted.model_)
+    assert fitted.learn(X[:20], y[:20], evidence="some") == "some"
+    same.learn(X[:20], [str(label) for label in y[:20]], evidence="some")
+    assert not fitted.adapt(X[:2]).believed
+    np.testing.assert_array_equal(fitted.model_.predict_proba(X), same.predict_proba(X))
+    with pytest.raises(InputError, match="There is no class '77'"):
+        fitted.learn(X[:1], [77])
 
 
 # Refusals

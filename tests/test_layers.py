@@ -25,6 +25,7 @@ LAYERS = (
     {"runs"},
     {"selection"},
     {"experiment"},
+    {"evidence"},
     {"comparison"},
     {"report"},
     {"estimator", "export", "hub"},

@@ -18,12 +18,15 @@ from .data import Provenance, ZeroShotDataset
 from .errors import DataWarning, InputError
 from .experiment import named_recipe, train
 from .recipes import Recipe
+from .selection.folds import share
 from .settings import SelectionSettings, Settings
 
 if TYPE_CHECKING:
     from typing import Self
 
     from jaxtyping import Float, Int
+
+    from .model import Adaptation
 
 __all__ = ["ZeroShotClassifier"]
 
@@ -148,7 +151,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
         """Probability of each class, in the order of ``classes_``. Raises as `predict` does."""
         X = self._checked(X)
-        parts = [scores.softmax(1) for _, scores in self.model_.calibrated(X)]
+        parts = [self.model_.probabilities(scores) for _, scores in self.model_.calibrated(X)]
         return torch.cat(parts).cpu().numpy()
 
     def _checked(self, X: Any) -> Float[np.ndarray, "n d"]:
@@ -182,6 +185,31 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         self.model_.remove_classes([str(label) for label in labels])
         self.classes_ = self.classes_[~np.isin(self.classes_, labels)]
         return self
+
+    def learn(self, X: Float[np.ndarray, "n d"], y: Sequence[Any], *, evidence: str | None = None) -> str:
+        """Let it learn samples of classes that it knows, seen or unseen, without fitting again.
+
+        Args:
+            X: ``(n, D)``, features.
+            y: n labels among ``classes_``.
+            evidence: an id, by which ``model_.forget`` takes them back.
+
+        Returns:
+            The id.
+
+        Raises:
+            InputError, ValueError: as `ZeroShotModel.learn` does. All is as it was before.
+        """
+        X, labels = self._checked(X), as_labels(y, like=self.classes_)
+        return self.model_.learn(X, [str(label) for label in labels], evidence=evidence)
+
+    def adapt(self, X: Float[np.ndarray, "n d"]) -> Adaptation:
+        """Adapt unseen classes to a pile of unlabelled samples, if it is believed. See `ZeroShotModel.adapt`.
+
+        Raises:
+            InputError, ValueError: as `ZeroShotModel.adapt` does.
+        """
+        return self.model_.adapt(self._checked(X))
 
 
 def as_dataset(X: np.ndarray, y: np.ndarray, semantics: Any, class_names: Any) -> tuple[ZeroShotDataset, np.ndarray]:
@@ -290,9 +318,8 @@ def can_be_cut(counts: Int[np.ndarray, " k"], selection: SelectionSettings) -> b
         [True, False]
     """
     seen = np.count_nonzero(counts)
-    ratio = 1 - seen / len(counts) if selection.ratio is None else selection.ratio
-    taken = max(1, round(ratio * seen))
-    return bool(seen >= max(3, selection.folds) and np.count_nonzero(counts > 1) > min(taken, seen - 2))
+    taken = max(1, round(share(selection, int(seen), len(counts) - int(seen)) * seen))
+    return bool(seen >= max(3, selection.folds or 0) and np.count_nonzero(counts > 1) > min(taken, seen - 2))
 
 
 def seed_of(random_state: Any) -> int | None:

@@ -23,6 +23,7 @@ from .recipes import Recipe, load_method, method_name
 from .runs import Run, RunConfig, RunFolder, config_here, model_card
 from .runs.history import Event
 from .selection import Outcome, check_settings, protocol_named
+from .selection.calibration import measure_calibration
 from .settings import Settings
 
 __all__ = ["Result", "evaluate", "execute", "load_model", "metrics_record", "train"]
@@ -253,7 +254,8 @@ def evaluate(model: ZeroShotModel, dataset: ZeroShotDataset) -> Metrics:
             )
     tests = TestSets(tests.seen_features, ids[tests.seen_labels], tests.unseen_features, ids[tests.unseen_labels])
     seen, unseen = model.seen.cpu().numpy(), model.unseen.cpu().numpy()
-    return measure_recognizer(model, tests, seen, unseen, constant=model.constant, to_tensor=model.tensor)
+    metrics = measure_recognizer(model, tests, seen, unseen, constant=model.constant, to_tensor=model.tensor)
+    return replace(metrics, calibration=measure_calibration(model, tests))
 
 
 def load_model(path: str | Path, device: str = "cpu") -> ZeroShotModel:
@@ -292,15 +294,17 @@ def describe(config: RunConfig, dataset: ZeroShotDataset, outcome: Outcome) -> d
         "dataset": dataset.name,
         "features": dataset.provenance.features,
         "semantics": dataset.provenance.semantics,
+        "class_split": dataset.provenance.class_split,
         "protocol": config.protocol,
         "selected_on": protocol_named(config.protocol).selected_on,
         "method": config.method,
-        "generator": config.settings.generator,
+        "generator": outcome.model.settings.generator,
         "recognizer": outcome.chosen.recognizer,
         "evidence": "none",
         "seed": config.settings.seed,
         **metrics_record(outcome.metrics, dataset.class_names),
         "estimate": estimate.to_json() if estimate else None,
+        "rejection": vars(rejection) if (rejection := outcome.model.about.rejection) else None,
         "classes": {"seen": len(dataset.seen), "unseen": len(dataset.unseen)},
         "chosen": outcome.chosen.to_json(),
         "test_reads": outcome.test_reads,
@@ -322,6 +326,7 @@ def metrics_record(metrics: Metrics, class_names: Sequence[str]) -> dict[str, An
     return {
         **{name: round(value, 4) for name, value in metrics.headline().items()},
         "constant": metrics.constant,
+        "calibration": metrics.calibration.to_json() if metrics.calibration else None,
         "per_class": by_name(metrics.accuracy),
         "per_class_T1": by_name(metrics.accuracy_T1),
     }

@@ -82,9 +82,9 @@ class GaussianSettings:
     """kernels on semantics"""
     ridges: Penalties = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
     """ridge penalties, in units of the kernel's mean diagonal"""
-    shrinks: Annotated[tuple[Share, ...], MinLen(1)] = (0.1, 0.3, 0.6)
+    shrinks: Annotated[tuple[Share, ...], MinLen(1)] = (0.02, 0.1, 0.3, 0.6)
     """shrinkage of the within-class covariance towards a sphere"""
-    widens: Annotated[tuple[NotNegative, ...], MinLen(1)] = (0.5, 1.0)
+    widens: Annotated[tuple[NotNegative, ...], MinLen(1)] = (0.0, 0.5, 1.0)
     """share of the left-out errors' covariance that is added to unseen classes"""
     priors: Priors = ("none", "words")
     """what class means are predicted from before the regression: nothing, or a multiple of the words where these lie in
@@ -245,10 +245,12 @@ class SelectionSettings:
     """evaluate only after more iterations than this; -1 evaluates the untrained generator too"""
     evaluations: Count | None = None
     """this many evaluations evenly spread over training, where `every` is not given; default: 8"""
-    folds: Count = 3
-    """pseudo-unseen splits of the seen classes that the validated protocol averages over"""
+    folds: Count | None = None
+    """pseudo-unseen splits of the seen classes that the validated protocol averages over; default: 3, and below 40 seen
+    classes as many as take each of them for unseen twice"""
     ratio: Share | None = None
-    """share of the seen classes taken as pseudo-unseen; default: the share of unseen among all classes"""
+    """share of the seen classes taken as pseudo-unseen; default: the share of unseen among all classes, and below 40
+    seen classes a tenth at least"""
     holdout: Share = 0.2
     """share of the remaining samples taken as validation-seen"""
 
@@ -292,3 +294,6 @@ class Settings:
     selection: SelectionSettings = field(default_factory=SelectionSettings)
     grid: tuple[str, ...] = ("scaling=none,l2,sqrt-l2", "linear_flow.temperature=1,3")
     """values that the validated protocol tries, each as section.name=value,value (softmax.lr=0.001,0.005)"""
+    simpler: tuple[Literal["eszsl", "prototype", "dap"], ...] = ("eszsl", "prototype")
+    """simpler methods that the validated protocol tries on the same folds beside a generator that stands on a closed
+    form, which is itself one of them: the one that wins is the final model's generator"""

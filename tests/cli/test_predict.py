@@ -135,6 +135,19 @@ def test_a_small_model_names_all_that_it_knows(gsmflow, place):
     assert len(first["top"]) == 3
 
 
+def test_the_threshold_that_was_chosen_is_told_with_its_errors(gsmflow, place, trained):
+    rejection = trained.about.rejection
+    result = gsmflow("predict", "m.safetensors", "x.npy", "--format", "jsonl", "--reject", "auto")
+    assert f"rejected {rejection.known_rejected:.1f} % of the pictures of known classes" in " ".join(result.err.split())
+    best = trained.top_k(X, 1)[1][:, 0]
+    assert [one["rejected"] for one in lines(result.out)] == (best < rejection.threshold).tolist()
+    other = library.load_model("m.safetensors")
+    other.about = replace(other.about, rejection=None)
+    other.save("none.safetensors")
+    refused = gsmflow("predict", "none.safetensors", "x.npy", "--reject", "auto")
+    assert (refused.code, "for this model none was" in refused.err) == (2, True)
+
+
 def test_what_is_improbable_is_rejected_where_that_is_asked_for(gsmflow, place, trained):
     best = trained.top_k(X, 1)[1][:, 0]
     limit = float(np.median(best))

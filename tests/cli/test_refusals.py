@@ -47,7 +47,7 @@ BAD_COMMANDS = {
     "unknown command": (
         ("trian", "digits"),
         "there is no command 'trian'; did you mean 'train'? There are extract, describe, data, train, predict, "
-        "classes, evaluate, report, compare, reproduce, export, push, pull.",
+        "classes, learn, adapt, forget, evaluate, report, compare, reproduce, export, push, pull.",
     ),
     "no data set": (("train",), "say which data set: gsmflow train DATASET"),
     "no such folder of data": (

@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -53,6 +54,7 @@ def test_names_ids_and_probabilities_agree(model):
 def test_probabilities_follow_the_constant(model):
     scores = model.scores(model.tensor(X[:40])).double().numpy()
     model.constant = 2.5
+    model.about = replace(model.about, temperature=1.0, tail=0.0)
     scores[:, DATA.seen] -= 2.5
     expected = np.exp(scores - scores.max(1, keepdims=True))
     np.testing.assert_allclose(model.predict_proba(X[:40]), expected / expected.sum(1, keepdims=True), atol=1e-6)

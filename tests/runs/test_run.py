@@ -149,7 +149,7 @@ def test_the_state_names_its_tensors_in_words(whole, tmp_path, monkeypatch, kind
     settings = KINDS[kind]
     settings = replace(settings, softmax=replace(settings.softmax, warm=True))
     with monkeypatch.context() as patch:
-        Stops(patch, round(0.6 * whole(kind, "validated")[1]))
+        Stops(patch, round(0.3 * whole(kind, "validated")[1]))
         with pytest.raises(Interrupted):
             start(tmp_path / "run", settings)
     tensors, _ = RunFolder(tmp_path / "run").read_state()

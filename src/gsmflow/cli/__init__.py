@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..errors import InputError
+from .adapt import adapt
 from .classes import classes
 from .compare import compare, reproduce
 from .data import data
@@ -17,6 +18,7 @@ from .describe import describe
 from .export import export
 from .extract import extract
 from .hub import pull, push
+from .learn import forget, learn
 from .predict import predict
 from .report import report
 from .train import evaluate, train
@@ -30,6 +32,9 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "train": train,
     "predict": predict,
     "classes": classes,
+    "learn": learn,
+    "adapt": adapt,
+    "forget": forget,
     "evaluate": evaluate,
     "report": report,
     "compare": compare,
@@ -126,9 +131,10 @@ NO_WAY_IN = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP)
 OPTIONS = {"root": "--data-root", "listing": "--list"}
 """Options that are called otherwise than the parameter of Python."""
 PARAMETER = re.compile(
-    r"\b(address|allow_overlap|attributes|batch|data_root|description|device|encoder|features|format|holdout|jobs|"
-    r"listing|mean|message|model|opset|out|output|overwrite|private|recognizer|reject|revision|root|semantics|size|"
-    r"skip_bad|std|template|text_encoder|threads|token_file|top_k|track|workers)=(True)?(?=(.))"
+    r"\b(address|allow_overlap|attributes|batch|class_splits|classes|data_root|description|device|encoder|evidence|examples|"
+    r"features|format|holdout|jobs|listing|mean|message|model|opset|out|output|overwrite|private|recognizer|reject|"
+    r"revision|rivals|root|samples|semantics|size|skip_bad|std|template|text_encoder|threads|token_file|top_k|track|"
+    r"workers)=(True)?(?=(.))"
 )
 SETTING = re.compile(r"\b(lower|raise|give|sets) ([a-z_]+\.[a-z_]+)\b(?! =)")
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -15,10 +12,16 @@ from tyro import cli
 from tyro.conf import Positional, arg
 
 from ..errors import InputError
+from .reading import ReadingArguments, check_teachable, gathered
+from .replacing import replaced, state_of, target_of, told
 
 if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Float
+
     from ..encoders import TextEncoder
     from ..model import ZeroShotModel
+    from ..progress import Display
 
 __all__ = ["classes"]
 
@@ -26,9 +29,11 @@ USAGE = """\
 usage: gsmflow classes MODEL [list [OPTIONS]]
        gsmflow classes MODEL add NAME --description TEXT [TEXT ...]
        gsmflow classes MODEL add NAME --attributes wings=1,legs=4
+       gsmflow classes MODEL add NAME --description TEXT --examples INPUT [INPUT ...]
        gsmflow classes MODEL remove NAME [NAME ...]
+       gsmflow classes MODEL evidence [OPTIONS]
 
-List the classes of a model, add some by words or attributes, remove some.
+List the classes of a model, add some by words or attributes, remove some; list what it has learnt after training.
 
 MODEL is the folder of a run or a model file. A class that is added is recognised at once, without training.
 gsmflow classes MODEL add --help shows the options of add; a name that starts with - comes last, after --."""
@@ -43,6 +48,14 @@ class ListArguments:
 
 
 @dataclass(frozen=True)
+class EvidenceArguments:
+    """List what a model has learnt after training; gsmflow forget MODEL ID takes it back."""
+
+    format: Annotated[Literal["table", "csv", "jsonl"], arg(metavar="{table,csv,jsonl}")] = "table"
+    """how to print it"""
+
+
+@dataclass(frozen=True)
 class AddArguments:
     """Let a model know a class that it was not trained with, by what its own classes are described by."""
 
@@ -53,12 +66,16 @@ class AddArguments:
     attributes: Annotated[tuple[str, ...], arg(metavar="NUMBERS")] = ()
     """wings=1,legs=4 by the model's names of attributes, or all numbers in their order, or a file: .npy, or a table
     like classes.csv with a row of this name"""
+    examples: Annotated[tuple[Path, ...], arg(metavar="INPUT [INPUT ...]")] = ()
+    """pictures of it, a folder of such, or features: it is learnt from them as well"""
+    encoder: Annotated[str | None, arg(metavar="PATH")] = None
+    """where the encoder of pictures is now, for --examples; another one than the model's is refused"""
     text_encoder: Annotated[str | None, arg(metavar="MODEL")] = None
     """where the model of texts is now; default: where it was; another one than the model was made with is refused"""
     out: Annotated[Path | None, arg(metavar="FILE")] = None
     """write the model there; default: the file it was read from is replaced"""
     device: Annotated[str, arg(metavar="STR")] = "auto"
-    """of the model of texts: auto, cpu, cuda or mps"""
+    """of the model of texts, and of the encoder of pictures: auto, cpu, cuda or mps"""
     quiet: bool = False
     """print the result only"""
 
@@ -80,7 +97,9 @@ def classes(arguments: list[str]) -> None:
         print(USAGE)
         return
     if model.startswith("-") or model in VERBS:
-        raise InputError("say which model first: gsmflow classes MODEL [list | add NAME ... | remove NAME ...].")
+        raise InputError(
+            "say which model first: gsmflow classes MODEL [list | add NAME ... | remove NAME ... | evidence]."
+        )
     if not rest or rest[0].startswith("-"):
         rest = ["list", *rest]
     verb, *options = rest
@@ -109,6 +128,47 @@ def list_classes(path: Path, arguments: list[str]) -> None:
     print(text, end="")
 
 
+def list_evidence(path: Path, arguments: list[str]) -> None:
+    """Print what the model has learnt after training: ids, kind, pictures and classes."""
+    asked = cli(EvidenceArguments, args=arguments, prog="gsmflow classes MODEL evidence")
+    from ..experiment import load_model
+    from ..files import as_csv, as_json
+    from ..model.prediction_files import aligned, shown
+
+    pieces = load_model(path).evidence
+    if asked.format == "csv":
+        rows = ([piece.id, piece.kind, piece.pictures, ", ".join(piece.classes)] for piece in pieces)
+        text = as_csv(["id", "kind", "pictures", "classes"], rows).decode()
+    elif asked.format == "jsonl":
+        text = b"".join(as_json({**vars(piece), "classes": list(piece.classes)}) for piece in pieces).decode()
+    else:
+        lines = [
+            (
+                shown(piece.id),
+                piece.kind,
+                f"{piece.pictures:,} picture{'s' * (piece.pictures != 1)}",
+                few(piece.classes),
+            )
+            for piece in pieces
+        ]
+        count = len(pieces) or "no"
+        table = aligned(lines) if lines else ""
+        text = f"{table}{count} piece{'s' * (len(pieces) != 1)} of evidence after training\n"
+    print(text, end="")
+
+
+def few(names: Sequence[str], most: int = 3) -> str:
+    """The first names, and how many there are besides.
+
+    >>> few(["ape", "bee", "cat", "dog"]), few(["ape"]), few([])
+    ('of ape, bee, cat and 1 more', 'of ape', '')
+    """
+    from ..model.prediction_files import shown
+
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"of {', '.join(map(shown, names[:most]))}{more}" if names else ""
+
+
 def add_class(path: Path, arguments: list[str]) -> None:
     """Add one class and write the model."""
     asked = cli(AddArguments, args=arguments, prog="gsmflow classes MODEL add")
@@ -124,6 +184,8 @@ def add_class(path: Path, arguments: list[str]) -> None:
 
     if asked.text_encoder and not asked.description:
         raise InputError("--text-encoder has no effect without --description; drop it.")
+    if asked.encoder and not asked.examples:
+        raise InputError("--encoder has no effect without --examples; drop it.")
     before = state_of(path)
     model, target = load_model(path), target_of(path, asked.out)
     check_new(name, model)
@@ -146,12 +208,28 @@ def add_class(path: Path, arguments: list[str]) -> None:
             encoder=encoder,
             words=asked.text_encoder is not None,
         )
+        examples = {name: examples_of(model, asked, display)} if asked.examples else None
         with replaced(path, target, model, before):
-            model.add_classes({name: vector})
+            model.add_classes({name: vector}, examples)
             model.save(target)
     count = len(asked.description)
     by = [f"{count} text{'s' if count > 1 else ''}"] * bool(count) + ["attributes"] * bool(asked.attributes)
+    shown = 0 if examples is None else len(examples[name])
+    by += [f"{shown} example{'s' * (shown != 1)}"] * bool(shown)
     print(f"{name}: added by {' and '.join(by)}; {told(model, path, asked.out)}")
+
+
+def examples_of(model: ZeroShotModel, asked: AddArguments, display: Display) -> Float[np.ndarray, "n d"]:
+    """The features of pictures of the class that is added.
+
+    Raises:
+        InputError: if the model cannot learn from them, or one cannot be read.
+    """
+    from ..encoders.inputs import find_inputs
+
+    check_teachable(model)
+    reading = ReadingArguments(encoder=asked.encoder, device=asked.device, quiet=asked.quiet)
+    return gathered(find_inputs(asked.examples), model, reading, display)[0]
 
 
 def name_of(path: Path, asked: AddArguments) -> str | None:
@@ -209,87 +287,9 @@ def remove_classes(path: Path, arguments: list[str]) -> None:
     print(f"{', '.join(asked.names)}: removed; {told(model, path, asked.out)}")
 
 
-@contextmanager
-def replaced(path: Path, target: Path, model: ZeroShotModel, before: tuple[int, ...]) -> Iterator[None]:
-    """Guard the file of a model while it is replaced, and write its card anew, unless somebody has edited that.
-
-    Args:
-        path: of the run or the model, as it was given.
-        target: the file that is written within.
-        model: as it was read, whose card is known.
-        before: the state of the file then.
-
-    Raises:
-        InputError: if somebody else has written that file meanwhile: what was added there would be lost.
-    """
-    from ..runs import RunFolder, model_card
-
-    folder = RunFolder(target.parent)
-    is_in_place = target == source_of(path)
-    if is_in_place and state_of(path) != before:
-        raise InputError(f"{target} was changed by another program meanwhile, and is left as that wrote it: try again.")
-    if not is_in_place or target.name != folder.model_file.name:
-        yield
-        return
-    record = folder.read_metrics() if folder.is_finished else None
-    there = folder.card_file.read_bytes() if folder.card_file.is_file() else b""
-    is_ours = there == model_card(model, record).encode()
-    yield
-    if is_ours:
-        folder.write_card(model_card(model, record))
-    elif CARD in there:
-        card = (path if path.is_dir() else path.parent) / folder.card_file.name
-        print(f"{card} was edited and is left as it is: it tells of the classes before.", file=sys.stderr)
-
-
-def source_of(path: Path) -> Path:
-    """The file that a model is read from, where it really lies: a link to it stays one."""
-    return (path / "model.safetensors" if path.is_dir() else path).resolve()
-
-
-def state_of(path: Path) -> tuple[int, ...]:
-    """What differs once a file was written anew; nothing where there is none, which is told by who reads it."""
-    try:
-        found = source_of(path).stat()
-    except OSError:
-        return ()
-    return found.st_ino, found.st_mtime_ns, found.st_size
-
-
-def target_of(path: Path, out: Path | None) -> Path:
-    """The file to write.
-
-    Raises:
-        InputError: if it would take the place of another file.
-    """
-    source = source_of(path)
-    if out is None:
-        return source
-    if os.path.lexists(out) and not (out.exists() and out.samefile(source)):
-        raise InputError(f"{out} is there already; choose another file, or delete that one.")
-    return source if out.exists() else out
-
-
-def told(model: ZeroShotModel, path: Path, asked: Path | None) -> str:
-    """What was written, and what was not."""
-    from ..runs import RunFolder
-
-    seen, shown = int(model.is_seen.sum()), asked or (path / "model.safetensors" if path.is_dir() else path)
-    count = len(model.class_names)
-    counts = f"{shown} has {count} class{'es' * (count != 1)} now, {seen} seen and {count - seen} unseen"
-    folder = RunFolder(source_of(path).parent)
-    if source_of(shown) != folder.model_file or not folder.is_finished:
-        return counts
-    return (
-        f"{counts} (metrics and report in {path if path.is_dir() else path.parent} tell of the model as it was trained)"
-    )
-
-
-CARD = b"library_name: gsmflow"
-"""Stands in cards that gsmflow writes, and in no other README.md."""
-
 VERBS: dict[str, Callable[[Path, list[str]], None]] = {
     "list": list_classes,
     "add": add_class,
     "remove": remove_classes,
+    "evidence": list_evidence,
 }

@@ -21,6 +21,7 @@ __all__ = ["compare", "reproduce"]
 
 METHODS = ("default", "gaussian", "cvae", "wgan", "eszsl", "prototype", "dap")
 BOTH = ("validated", "published")
+WRITTEN = ("comparison.json", "comparison.md", "comparison.png", "shots.png")
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class CompareArguments:
     """digits, synthetic, a folder, or the name of one under --data-root"""
     methods: Annotated[tuple[str, ...] | None, arg(metavar="[STR [STR ...]]")] = None
     """default: default gaussian cvae wgan eszsl prototype dap, and clip where images and words lie in one space;
-    default (the linear flow on the closed form), gsmflow (the paper's: hours on a CPU), names or files of recipes"""
+    default (the linear flow on the closed form), gsmflow (the paper's: hours on a CPU), names or files of recipes,
+    such as cosine (to the predicted mean)"""
     recognizers: tuple[str, ...] = ()
     """instead of the recipes' own, where a generator supports them"""
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
@@ -61,6 +63,15 @@ class CompareArguments:
     protocols: Annotated[tuple[str, ...] | None, arg(metavar="[STR [STR ...]]")] = None
     """validated: choose on pseudo-unseen classes; published: choose on the TEST sets, as the field's code does;
     default: both, or validated alone where there are no test sets to choose on"""
+    class_splits: int = 1
+    """how many: the official one, and others for which the unseen classes are drawn anew, as many of them; each is run
+    with the same seeds, and tables are over class splits"""
+    evidence: tuple[str, ...] = ("none",)
+    """what methods have of the unseen classes beside words, a table each: none, unlabelled (the test pictures
+    themselves, without labels), shots=N (N labelled pictures a class, taken out of the test)"""
+    rivals: Annotated[tuple[str, ...] | None, arg(metavar="[STR [STR ...]]")] = None
+    """where there is evidence, compared beside the methods, on what the first of these has learnt: class-means,
+    nearest-shots, logistic, label-propagation, cosine, transclip, gaussian-baseline; default: all; none if empty"""
     ablate: bool = False
     """also run each of these with each of its parts taken out, where its recipe names parts"""
     data: Annotated[DataArguments, arg(name="")] = field(default_factory=DataArguments)
@@ -88,11 +99,14 @@ def compare(arguments: list[str]) -> None:
     if any(argument.partition("=")[0] == "--generators" for argument in arguments):
         raise InputError("the option '--generators' is called '--methods' now.")
     asked = cli(CompareArguments, args=arguments, prog="gsmflow compare")
-    for name, values in (("methods", asked.methods), ("seeds", asked.seeds), ("protocols", asked.protocols)):
+    lists = {"methods": asked.methods, "seeds": asked.seeds, "protocols": asked.protocols, "evidence": asked.evidence}
+    for name, values in lists.items():
         if values is not None and not values:
             raise InputError(f"--{name} names none; give at least one.")
     if min(asked.seeds) < 0:
         raise InputError(f"--seeds must not be negative; found {min(asked.seeds)}.")
+    if asked.class_splits < 1:
+        raise InputError(f"--class-splits must be at least 1, the official one; found {asked.class_splits}.")
     from ..comparison import write_comparison
     from ..recipes import ablations
 
@@ -108,6 +122,9 @@ def compare(arguments: list[str]) -> None:
         asked.data,
         asked.running,
         with_clip=asked.methods is None,
+        class_splits=asked.class_splits,
+        evidence=asked.evidence,
+        rivals=asked.rivals,
     )
     if comparison.finished:
         write_comparison(comparison)
@@ -146,6 +163,9 @@ def run(
     running: RunningArguments,
     *,
     with_clip: bool = False,
+    class_splits: int = 1,
+    evidence: Sequence[str] = ("none",),
+    rivals: Sequence[str] | None = None,
 ) -> "Comparison":
     """Plan the cells and run those that are not finished; leave the program where it is interrupted."""
     for option, value in (("jobs", running.jobs), ("threads", running.threads)):
@@ -154,11 +174,12 @@ def run(
     from ..comparison import plan, run_cells
     from ..data import DataSource
     from ..devices import pick_device
+    from ..evidence import parse
     from ..overrides import parse_assignments
     from ..progress import Display
     from ..runs import Interrupted
 
-    device = str(pick_device(running.device))
+    device, kinds = str(pick_device(running.device)), [parse(text) for text in evidence]
     with Display(quiet=running.quiet) as display:
         dataset = load_and_tell(name, data, display)
         if with_clip and has_one_space(dataset):
@@ -166,7 +187,11 @@ def run(
             methods = (*methods, "clip")
         if protocols is None:
             protocols = BOTH if len(dataset.test_seen) and len(dataset.test_unseen) else BOTH[:1]
-            if len(protocols) < len(BOTH):
+            with_evidence = next((str(kind) for kind in kinds if kind.kind != "none"), "")
+            if len(protocols) == len(BOTH) and with_evidence:
+                protocols = BOTH[:1]
+                display.say(f"the protocol published is left out: it chooses on what {with_evidence} is taken from")
+            elif len(protocols) < len(BOTH):
                 display.say(
                     "the protocol published is left out: it chooses on test samples of unseen classes and of seen ones"
                 )
@@ -180,6 +205,9 @@ def run(
         overrides=parse_assignments(running.override),
         device=device,
         threads=running.threads,
+        class_splits=class_splits,
+        evidence=kinds,
+        rivals=rivals,
     )
     p = dataset.provenance
     folder = running.out or Path("comparisons") / f"{dataset.name}-{p.features}-{p.semantics}"
@@ -202,26 +230,19 @@ def has_one_space(dataset: "ZeroShotDataset") -> bool:
 
 def print_comparison(comparison: "Comparison") -> None:
     """The tables on the terminal."""
-    from ..comparison.tables import ESTIMATES, estimate_rows, method_rows, paired_rows, protocol_rows, title_of
-    from ..selection import PROTOCOLS
+    from ..comparison.page import sections, what_counts
 
     records = comparison.finished
     first = records[0]
-    for protocol in PROTOCOLS.values():
-        header, rows = method_rows(records, protocol.name)
-        if rows:
-            title = f"{first.dataset} ({first.features}, {first.semantics}), {title_of(records, protocol.name)}"
-            print_table(title, header, rows)
-            header, rows = estimate_rows(records, protocol.name)
-            if rows:
-                print_table(ESTIMATES, header, rows)
-            header, rows = paired_rows(records, protocol.name)
-            if rows:
-                print_table("paired over seeds, with 95 % intervals", header, rows)
-    header, rows = protocol_rows(records)
-    if rows:
-        print_table("what choosing on the test sets seems to give", header, rows)
-    print(f"comparison.json, comparison.md, comparison.png in {comparison.folder}")
+    for section in sections(records):
+        for place, table in enumerate(section.tables):
+            whole = f"{first.dataset} ({first.features}, {first.semantics}), {section.title}"
+            print_table(table.title if place else whole, table.header, table.rows)
+        for note in section.notes:
+            print(f"{note}\n")
+    print(what_counts(records))
+    there = [name for name in WRITTEN if (comparison.folder / name).exists()]
+    print(f"{', '.join(there)} in {comparison.folder}")
 
 
 def print_reproduction(comparison: "Comparison", recipe: Any) -> None:

@@ -70,10 +70,20 @@ def check(
         print_advice(folder, advice)
         sys.exit(2)
     print_summary(found)
+    told = [*told, *told_of_noise(found)]
     for kind, sentences in (("note", found.provenance.notes), ("warning", (*found.warnings, *told))):
         for sentence in sentences:  # below the table, and unwrapped: commands in it are copied
             print(f"{kind}: {sentence}")
     print(f"next: {command_train(dataset, found, options)}")
+
+
+def told_of_noise(found: ZeroShotDataset) -> list[str]:
+    """What the method gsmflow would do to features that are small beside its noise; nothing where they are not."""
+    from ..recipes import load_method
+    from ..selection.noise import noise_sentence
+
+    sentence = noise_sentence(found, load_method("gsmflow", found.name).settings)
+    return [sentence] if sentence else []
 
 
 def convert(
@@ -84,8 +94,11 @@ def convert(
     features: Annotated[str | None, arg(metavar="STR")] = None,
     semantics: Annotated[str | None, arg(metavar="STR")] = None,
     allow_overlap: bool = False,
+    classes: Annotated[int | None, arg(metavar="INT")] = None,
+    samples: Annotated[int | None, arg(metavar="INT")] = None,
+    seed: int = 0,
 ) -> None:
-    """Write a data set in another format, and say what that does not hold.
+    """Write a data set in another format, whole or a small one cut out of it, and say what that does not hold.
 
     Args:
         source: a data set, as gsmflow train takes it.
@@ -95,20 +108,30 @@ def convert(
         features: features file without .mat, e.g. res101.
         semantics: semantics file without _splits.mat, e.g. att; or attributes or text of a folder.
         allow_overlap: accept a published file that has samples in two splits.
+        classes: keep that many classes alone, drawn at random, the same share of them unseen.
+        samples: keep that many samples of each class alone.
+        seed: of the choice of classes and samples.
     """
     from .. import data as library
     from ..data.conversion import convert as write
     from ..data.conversion import format_named
 
     format_named(to)
+    is_cut = (classes, samples) != (None, None)
+    if not is_cut and seed:
+        raise InputError("--seed has no effect on a whole data set: give --classes or --samples, or drop it.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # gsmflow data check tells them
         found = library.load(
             source, root=data_root, features=features, semantics=semantics, allow_overlap=allow_overlap
         )
+        if is_cut:
+            found = library.cut(found, classes, samples, seed=seed)
         told = write(found, target, to)
     for sentence in told:
         print(f"gsmflow: {sentence}", file=sys.stderr)
+    if is_cut:
+        print(found.provenance.notes[-1])
     same = "the same problem" if not any("fingerprint changes" in sentence for sentence in told) else "in another order"
     print(f"{target}: {found.name} as {to}, {len(found.features):,} samples of {found.num_classes} classes, {same}")
 

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,11 +15,12 @@ from tyro import cli
 from tyro.conf import Positional, arg
 
 from ..errors import InputError
+from .reading import batches_of, check_teachable, model_of, teller
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..encoders.inputs import Batch, FeatureInputs, PictureInputs
+    from ..encoders.inputs import Batch
     from ..model import ZeroShotModel
     from ..model.prediction import Predictions
     from ..progress import Display
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["predict"]
 
 Form = Literal["table", "csv", "jsonl", "parquet"]
-TOP_K, PICTURES = 5, 64
+TOP_K = 5
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,13 @@ class PredictArguments:
     """write to this new file instead of standard output"""
     encoder: Annotated[str | None, arg(metavar="PATH")] = None
     """where the encoder of pictures is now; another one than the model's is refused"""
-    reject: Annotated[float | None, arg(metavar="P")] = None
+    reject: Annotated[float | Literal["auto"] | None, arg(metavar="P|auto")] = None
     """take for none of the classes what has no class of this probability; it is the probability among the classes that
-    the model knows, so that a picture of something else may well have a greater one"""
+    the model knows, so that a picture of something else may well have a greater one; auto takes the threshold that was
+    chosen on folds, and tells how often it errs"""
+    adapt: bool = False
+    """adapt to the inputs first, all of them together, if they are believed; the model's file stays as it is, and the
+    features are kept in memory meanwhile"""
     batch: Annotated[int | None, arg(metavar="INT")] = None
     """pictures that are encoded at a time; default 64"""
     skip_bad: bool = False
@@ -136,12 +141,20 @@ def write(asked: PredictArguments, form: Form, display: Display) -> list[Predict
     inputs = find_inputs(asked.inputs, asked.listing)
     if form == "table":
         check_table(inputs.count)
-    model = model_of(asked)
+    model = model_of(asked.model, asked.device)
     top_k = min(TOP_K, len(model.class_names)) if asked.top_k is None else asked.top_k
     check_question(model, top_k, asked.reject)
+    if asked.reject == "auto":
+        teller(asked, display)(str(model.about.rejection))
+    if asked.adapt:
+        check_teachable(model)
     batches = batches_of(inputs, model, asked, display)
     threads = pick_threads(inputs.count * model.dim) if asked.threads is None else asked.threads
-    with using_threads(threads), closing(predictions(model, batches, top_k, asked, inputs.count, display)) as answers:
+    with ExitStack() as stack:
+        stack.enter_context(using_threads(threads))
+        if asked.adapt:
+            batches = adapted_to(model, batches, asked, inputs.count, display)
+        answers = stack.enter_context(closing(predictions(model, batches, top_k, asked, inputs.count, display)))
         if asked.out is not None:
             write_together(asked.out.parent, {asked.out.name: lambda file: WRITERS[form](answers, file)})
             display.say(f"predictions: {asked.out}")
@@ -152,49 +165,24 @@ def write(asked: PredictArguments, form: Form, display: Display) -> list[Predict
     return []
 
 
-def model_of(asked: PredictArguments) -> ZeroShotModel:
-    """The model to ask.
-
-    Raises:
-        InputError: if there is none; where there are data to make it of, it says how.
-    """
-    from ..data.folder_record import RECORD_FILE
-    from ..experiment import load_model
-    from ..runs import RunFolder
-
-    folder = RunFolder(asked.model)
-    has_data = any((asked.model / name).is_file() for name in ("classes.csv", RECORD_FILE))
-    if has_data and not folder.is_begun and not folder.model_file.exists():
-        raise InputError(
-            f"There is no model {folder.model_file}: {asked.model} is a data set: train on it first (gsmflow train "
-            f"{asked.model} --out runs/{asked.model.resolve().name})."
-        )
-    return load_model(asked.model, asked.device)
-
-
-def batches_of(
-    inputs: PictureInputs | FeatureInputs, model: ZeroShotModel, asked: PredictArguments, display: Display
+def adapted_to(
+    model: ZeroShotModel, batches: Iterator[Batch], asked: PredictArguments, count: int, display: Display
 ) -> Iterator[Batch]:
-    """The features to ask about, when it was seen that the model can be."""
-    from ..encoders.images import recorded_image_encoder
-    from ..encoders.inputs import FeatureInputs
+    """All batches, kept in memory, when the model has adapted to them or declined, which is told in a sentence."""
+    import numpy as np
 
-    known = model.about.encoder
-    if isinstance(inputs, FeatureInputs):
-        for option, value in (("--encoder", asked.encoder), ("--batch", asked.batch)):
-            if value is not None:
-                raise InputError(f"{option} is about pictures, and these are features: drop it.")
-        inputs.check(model.dim, known)
-        for note in inputs.notes:
-            display.say(note)
-        return inputs.batches()
-    encoder = recorded_image_encoder(known, asked.encoder, device=asked.device, threads=asked.threads)
-    if encoder.record.dim != model.dim:
-        raise InputError(
-            f"The encoder {encoder.record} does not give what the model was trained on, features of {model.dim} "
-            "dimensions: give the one that was used with encoder=."
-        )
-    return inputs.batches(encoder, PICTURES if asked.batch is None else asked.batch)
+    from ..encoders.inputs import good_ones
+
+    display.begin("read", count)
+    kept, done = [], 0
+    for batch in batches:
+        kept.append(batch)
+        done += len(batch.rows) + len(batch.bad)
+        display.show(done, {})
+    good = [batch.features for batch in good_ones(kept, (lambda line: None) if asked.skip_bad else None)]
+    if sum(map(len, good)):  # else it is told that there is nothing to name
+        teller(asked, display)(model.adapt(np.concatenate(good)).sentence)
+    return iter(kept)
 
 
 def predictions(
@@ -206,8 +194,7 @@ def predictions(
 
     display.begin("predict", count)
     start, done, left_out, rejected = time.perf_counter(), 0, 0, 0
-    tell = (lambda line: print(f"gsmflow: {line}", file=sys.stderr)) if asked.quiet else display.say
-    for batch in good_ones(batches, tell if asked.skip_bad else None):
+    for batch in good_ones(batches, teller(asked, display) if asked.skip_bad else None):
         answers = ask(model, batch.features, top_k, rows=batch.rows, files=batch.files, reject=asked.reject)
         yield answers
         if asked.out is None:

@@ -210,6 +210,8 @@ def print_result(record: dict[str, Any], folder: Path, *, json: bool) -> None:
         print(f"{title}: there are no test samples")
     for line in estimate_lines(record):
         print(line)
+    for line in calibration_lines(record):
+        print(line)
     print(f"run folder: {folder}")
 
 
@@ -232,6 +234,16 @@ def estimate_lines(record: dict[str, Any]) -> list[str]:
     told = "  ".join(f"{name} {getattr(estimate, name)}" for name in ("T1", "U", "S", "H"))
     folds = "fold" if estimate.folds == 1 else "folds"
     return [not_measured, f"ESTIMATE on pseudo-unseen classes, {estimate.folds} {folds}, 95 %: {told}"]
+
+
+def calibration_lines(record: dict[str, Any]) -> list[str]:
+    """How far the probabilities of a model can be believed; nothing where it was not measured."""
+    found = record.get("calibration") or {}
+    if not is_known(found.get("ECE")):
+        return []
+    is_soft = (found["temperature"], found["tail"]) != (1.0, 0.0)
+    how = f"temperature {found['temperature']:g}" if is_soft else "not calibrated"
+    return [f"probabilities ({how}): expected calibration error {found['ECE']:.1f} % on the test sets"]
 
 
 def evaluate(arguments: list[str]) -> None:

@@ -14,7 +14,7 @@ from ..evaluation.metrics import Curve
 from ..evaluation.replicates import summarize
 from ..selection import PROTOCOLS
 from .cells import Finished
-from .tables import grouped
+from .tables import class_splits_of, grouped, replicates
 
 __all__ = ["draw_comparison"]
 
@@ -27,7 +27,7 @@ def draw_comparison(records: Sequence[Finished], curves: Mapping[str, Curve]) ->
     Where no test has measured H, it is that which validation estimates, the axis says so, and there are no curves.
 
     Args:
-        records: the cells of a comparison.
+        records: the cells of a comparison, without evidence.
         curves: the seen-unseen curve of each cell by its ``run``; those of one seed are drawn.
     """
     groups = {protocol: grouped(records, protocol) for protocol in PROTOCOLS}
@@ -35,6 +35,8 @@ def draw_comparison(records: Sequence[Finished], curves: Mapping[str, Curve]) ->
     names = list(dict.fromkeys(name for protocol in protocols for name in groups[protocol]))
 
     is_estimate = all(math.isnan(record.H) for record in records)
+    over_splits = class_splits_of(records) > 1
+    unit = f"{class_splits_of(records)} class splits" if over_splits else "seeds"
 
     height = max(4.5, 1.2 + 0.35 * len(names) * len(protocols))
     figure = Figure(figsize=(7 if is_estimate else 12, height), layout="constrained", dpi=120)
@@ -45,7 +47,8 @@ def draw_comparison(records: Sequence[Finished], curves: Mapping[str, Curve]) ->
             continue
         colour, filled = COLOURS[place % len(COLOURS)], FILLED[list(PROTOCOLS).index(protocol) % len(FILLED)]
         y = place + 0.2 * (2 * protocols.index(protocol) - len(protocols) + 1)
-        values = [record.estimated("H") if is_estimate else record.H for record in group]
+        each = {(r.class_split, r.seed): r.estimated("H") if is_estimate else r.H for r in group}
+        values = list(replicates(each, over_splits=over_splits).values())
         if all(map(math.isnan, values)):
             continue
         found = summarize(values)
@@ -55,15 +58,15 @@ def draw_comparison(records: Sequence[Finished], curves: Mapping[str, Curve]) ->
         bars.plot(found.mean, y, PROTOCOLS[protocol].mark, color=colour, fillstyle=filled)
         bars.annotate(f"{found.mean:.1f}", (found.mean, y), (0, 5), textcoords="offset points", ha="center", size=8)
         if protocol == protocols[0] and plane:
-            first = min(group, key=lambda record: record.seed)
+            first = min(group, key=lambda record: (record.class_split, record.seed))
             draw_curve(plane, curves[first.run], (first.U, first.S), place=place, label=names[place])
 
     bars.set_yticks(range(len(names)), names)
     bars.invert_yaxis()
     bars.set_xlabel(
-        "H (%) ESTIMATED on pseudo-unseen classes; mean and seeds"
+        f"H (%) ESTIMATED on pseudo-unseen classes; mean and {unit}"
         if is_estimate
-        else "H (%), mean with 95 % bootstrap interval; ticks are seeds"
+        else f"H (%), mean with 95 % bootstrap interval; ticks are {unit}"
     )
     for protocol in protocols:
         filled = FILLED[list(PROTOCOLS).index(protocol) % len(FILLED)]

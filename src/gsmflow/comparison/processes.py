@@ -1,4 +1,4 @@
-"""Runs in several processes, which a signal to the first one lets save their state and stop."""
+"""Cells in several processes, which a signal to the first one lets save their state and stop."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from ..data import DataSource, ZeroShotDataset
 from ..errors import DataWarning, InputError
-from ..experiment import execute
 from ..progress import Display
-from ..runs import Interrupted, RunConfig, on_signals
+from ..runs import Interrupted, on_signals
+from .plan import Cell
+from .work import complete
 
 __all__ = ["in_processes"]
 
 
-def in_processes(work: Sequence[tuple[Path, RunConfig]], jobs: int) -> Iterator[tuple[Path, str]]:
-    """Run each configuration in its folder; yield each folder, and why its run failed, if it did.
+def in_processes(work: Sequence[tuple[Path, Cell]], jobs: int) -> Iterator[tuple[Path, str]]:
+    """Complete each cell in its folder; yield each folder, and why its run failed, if it did.
 
     Raises:
         InputError: if a process dies.
@@ -33,7 +35,7 @@ def in_processes(work: Sequence[tuple[Path, RunConfig]], jobs: int) -> Iterator[
     pool = ProcessPoolExecutor(min(jobs, len(work)), mp_context=context, initializer=start_worker)
     try:
         with on_signals(interrupt):
-            waiting = {pool.submit(run_in_worker, place, config): place for place, config in work}
+            waiting = {pool.submit(run_in_worker, place, cell): place for place, cell in work}
             for future in as_completed(waiting):
                 yield waiting[future], future.result()
     except BrokenProcessPool as error:
@@ -69,16 +71,18 @@ def start_worker() -> None:
 
 @cache
 def loaded(source: DataSource) -> ZeroShotDataset:
-    """The data, loaded once a process; what they warn of, the first process has told."""
+    """The data, loaded once a process, all class splits of them too; what they warn of, the first process has told."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
+        if source.class_split:
+            return source.drawn_from(loaded(replace(source, class_split=0, fingerprint="")))
         return source.load()
 
 
-def run_in_worker(place: Path, config: RunConfig) -> str:
+def run_in_worker(place: Path, cell: Cell) -> str:
     """Run one cell; return why it failed, if it did."""
     try:
-        execute(place, config, loaded(config.data), Display(quiet=True))
+        complete(place, cell, loaded(cell.config.data), Display(quiet=True))
         return ""
     except InputError as error:
         return str(error)

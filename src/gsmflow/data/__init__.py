@@ -4,6 +4,8 @@ To add a file format, write a file in `formats` and a line in its table.
 """
 
 from .catalog import BENCHMARKS, find
+from .class_splits import redrawn
+from .cuts import cut
 from .dataset import Provenance, TestSets, TrainingSet, ZeroShotDataset
 from .digits import digits
 from .encoder import EncoderRecord, in_one_space
@@ -23,6 +25,7 @@ __all__ = [
     "TestSets",
     "TrainingSet",
     "ZeroShotDataset",
+    "cut",
     "digits",
     "find",
     "hold_out",
@@ -31,5 +34,6 @@ __all__ = [
     "load",
     "load_folder",
     "pseudo_unseen",
+    "redrawn",
     "synthetic",
 ]

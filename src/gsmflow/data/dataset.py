@@ -77,6 +77,7 @@ class Provenance:
         text_encoder: what made the semantics out of words, where it is known.
         images: folder of the pictures that the sample names are relative to; empty where there are none.
         holdout: share of each seen class that was taken out of trainval for test_seen; 0 where none was.
+        class_split: number of the draw of unseen classes, see `gsmflow.data.redrawn`; 0: the official one.
     """
 
     layout: str = "arrays"
@@ -90,6 +91,7 @@ class Provenance:
     text_encoder: EncoderRecord | None = None
     images: str = ""
     holdout: float = 0.0
+    class_split: int = 0
 
 
 @dataclass(frozen=True, eq=False)

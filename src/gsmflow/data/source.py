@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from ..errors import DataWarning, InputError
 from .catalog import find, folder_of, folders
+from .class_splits import redrawn
 from .dataset import ZeroShotDataset, frames_to_caller
 from .digits import digits
 from .formats import FORMATS, formats_in
@@ -34,6 +35,7 @@ class DataSource:
         allow_overlap: accept a published file that has samples in two splits.
         fingerprint: of the data; empty if they need not be known again.
         holdout: share of each seen class that is taken out of trainval for test_seen, where the files have none.
+        class_split: which classes are unseen, see `gsmflow.data.redrawn`; 0: the official ones.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -45,6 +47,7 @@ class DataSource:
     allow_overlap: bool = False
     fingerprint: str = ""
     holdout: float = 0.0
+    class_split: int = 0
 
     @classmethod
     def of(cls, dataset: ZeroShotDataset) -> DataSource:
@@ -52,33 +55,56 @@ class DataSource:
         p, fingerprint = dataset.provenance, dataset.fingerprint()
         if not p.folder:
             name = p.layout if p.layout in EMBEDDED else dataset.name
-            return cls(name, allow_overlap=dataset.allow_overlap, holdout=p.holdout, fingerprint=fingerprint)
+            split = p.class_split
+            return cls(name, None, None, None, dataset.allow_overlap, fingerprint, p.holdout, split)
         root, name = os.path.split(p.folder)
         chooses = p.layout in FORMATS and FORMATS[p.layout].chooses
         chosen = (p.features, p.semantics) if chooses else (None, None)
-        return cls(name, root, *chosen, dataset.allow_overlap, fingerprint, p.holdout)
+        return cls(name, root, *chosen, dataset.allow_overlap, fingerprint, p.holdout, p.class_split)
 
     def load(self) -> ZeroShotDataset:
         """Read the data again: those under ``root``, whatever else of their name is near.
 
+        What data warn of whose classes are drawn anew is of the classes that are drawn.
+
         Raises:
             InputError: if they are not there, are damaged, are others than those recorded, or were given as arrays.
         """
+        if not self.class_split:
+            return self.checked(self.read())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)
+            official = self.read()
+        return self.drawn_from(official)
+
+    def drawn_from(self, official: ZeroShotDataset) -> ZeroShotDataset:
+        """The data of this source, where those with the official class split are at hand.
+
+        Raises:
+            InputError: if they are others than those recorded.
+        """
+        return self.checked(redrawn(official, self.class_split))
+
+    def read(self) -> ZeroShotDataset:
+        """Read the data with their official class split, whatever their fingerprint is."""
         choice = {"features": self.features, "semantics": self.semantics, "allow_overlap": self.allow_overlap}
         folder = folder_of(self.name, Path(self.root)) if self.root is not None else None
-        place = f"{self.name} in {self.root}"
         if folder and formats_in(folder):
-            dataset = held_out(lambda: load_folder(folder, **choice), self.holdout)
-        elif self.name.lower() in EMBEDDED:
-            place = f"The embedded {self.name}"
-            dataset = held_out(lambda: load_embedded(self.name, self.features, self.semantics), self.holdout)
-        elif self.root is None:
+            return held_out(lambda: load_folder(folder, **choice), self.holdout)
+        if self.name.lower() in EMBEDDED:
+            return held_out(lambda: load_embedded(self.name, self.features, self.semantics), self.holdout)
+        if self.root is None:
             raise InputError(
                 f"The data set {self.name!r} was given as arrays in Python and cannot be loaded again; give it again."
             )
-        else:
-            dataset = load(self.name, root=self.root, holdout=self.holdout, **choice)
+        return load(self.name, root=self.root, holdout=self.holdout, **choice)
+
+    def checked(self, dataset: ZeroShotDataset) -> ZeroShotDataset:
+        """Data that were read, if they are those recorded."""
         if self.fingerprint and dataset.fingerprint() != self.fingerprint:
+            folder = folder_of(self.name, Path(self.root)) if self.root is not None else None
+            is_embedded = not (folder and formats_in(folder)) and self.name.lower() in EMBEDDED
+            place = f"The embedded {self.name}" if is_embedded else f"{self.name} in {self.root}"
             raise InputError(
                 f"{place} holds other data than those recorded: the fingerprints differ "
                 f"({dataset.fingerprint()[:16]}, recorded {self.fingerprint[:16]}); put back the data of that time."

@@ -11,7 +11,7 @@ from ..errors import InputError
 from .dataset import Provenance, TrainingSet, ZeroShotDataset
 from .rows import take
 
-__all__ = ["LEAST_SEEN", "hold_out", "in_split_order", "pseudo_unseen"]
+__all__ = ["LEAST_SEEN", "hold_out", "in_split_order", "pseudo_unseen", "pseudo_unseen_count"]
 
 LEAST_SEEN = 3
 """Seen classes that pseudo-unseen ones can be taken out of."""
@@ -46,7 +46,7 @@ def pseudo_unseen(
             f"Pseudo-unseen validation needs at least {LEAST_SEEN} seen classes, and there are {classes}: "
             "get more classes, or use the protocol fixed, which chooses nothing."
         )
-    count = min(max(1, round(ratio * classes)), classes - 2)
+    count = pseudo_unseen_count(classes, ratio)
     chosen = walk(classes, count, seed, fold)
     labels = np.searchsorted(training.seen, training.labels)
 
@@ -76,6 +76,11 @@ def pseudo_unseen(
         semantic_parts=training.semantic_parts,
         one_space=training.one_space,
     )
+
+
+def pseudo_unseen_count(classes: int, ratio: float) -> int:
+    """How many of some seen classes become pseudo-unseen: at least one, and two at least stay seen."""
+    return max(1, min(round(ratio * classes), classes - 2))
 
 
 def walk(classes: int, count: int, seed: int, fold: int) -> np.ndarray:

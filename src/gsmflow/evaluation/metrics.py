@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from .calibration import Calibration
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -270,6 +271,7 @@ class Metrics:
         labels: true class ids of all test samples, seen before unseen.
         predicted: decisions among all classes at the constant.
         curve: the seen-unseen curve.
+        calibration: how far probabilities can be believed, where that was measured.
 
     Example:
         >>> import gsmflow
@@ -292,6 +294,7 @@ class Metrics:
     labels: np.ndarray
     predicted: np.ndarray
     curve: Curve
+    calibration: Calibration | None = None
 
     def __repr__(self) -> str:
         return "Metrics(" + ", ".join(f"{name} {value:.1f}" for name, value in self.headline().items()) + ")"

@@ -16,11 +16,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..evaluation.calibration import soften
 from ..generators import DAP, Gaussian, LinearFlow, NearestPrototype
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+    from ..generators.posterior import Posterior
     from ..model import ZeroShotModel
     from ..recognizers import Recognizer
 
@@ -43,12 +45,18 @@ class Quadratic(nn.Module):
         self.register_buffer("mean", gaussian.mean)
         self.register_buffer("basis", gaussian.basis)
         kinds = gaussian.is_unseen(torch.arange(len(gaussian.centres)))
+        taught = gaussian.posterior
+        if taught is not None:
+            kinds[taught.classes] = len(gaussian.factors)
         places = [(kinds == kind).nonzero()[:, 0] for kind in (0, 1)]
         self.spreads = nn.ModuleList(
             Spread(factor.double(), gaussian.centres[here].double())
             for factor, here in zip(gaussian.factors, places, strict=True)
             if len(here)
         )
+        if taught is not None:
+            self.spreads.append(Taught(taught))
+            places.append(taught.classes)
         self.register_buffer("order", torch.cat(places).argsort())
 
     def forward(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
@@ -81,6 +89,29 @@ class Spread(nn.Module):
         """Half the squared length is the same for all of these classes, but not for those of another spread."""
         white = view @ self.whiten
         return white @ self.centres + self.constants - 0.5 * white.square().sum(1, keepdim=True)
+
+
+class Taught(nn.Module):
+    """Scores of the classes that pictures were seen of; see `gsmflow.generators.posterior.Posterior`."""
+
+    inward: Tensor
+    weights: Tensor
+    linear: Tensor
+    constants: Tensor
+
+    def __init__(self, posterior: Posterior):
+        super().__init__()
+        weights = 1 / posterior.spreads
+        volume = posterior.spreads.log().sum(1) + (posterior.means.square() * weights).sum(1)
+        self.register_buffer("inward", posterior.axes.inward.T.contiguous())
+        self.register_buffer("weights", weights.T.contiguous())
+        self.register_buffer("linear", (posterior.means * weights).T.contiguous())
+        self.register_buffer("constants", posterior.axes.scale - 0.5 * volume)
+
+    def forward(self, view: Float[Tensor, "n p"]) -> Float[Tensor, "n m"]:
+        """The same, but for the constant that a `Spread` leaves out as well."""
+        t = view @ self.inward
+        return t @ self.linear - 0.5 * (t * t) @ self.weights + self.constants
 
 
 class Similarity(nn.Module):
@@ -199,8 +230,12 @@ class Probabilities(nn.Module):
         self.scaling, self.scores = model.scaling, score_module(model)
         shift = torch.zeros(len(model.class_names), dtype=torch.double)
         shift[model.seen] = model.constant
+        if model.settled is not None:  # as `ZeroShotModel.scores_of` has it
+            shift += model.constant * model.settled.double()
+        self.temperature, self.tail = model.about.temperature, model.about.tail
         self.register_buffer("shift", shift)
 
     def forward(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
         """Probability of each class."""
-        return (self.scores(self.scaling(features)).double() - self.shift).softmax(1).float()
+        scores = self.scores(self.scaling(features)).double() - self.shift
+        return soften(scores, self.temperature, self.tail).softmax(1).float()

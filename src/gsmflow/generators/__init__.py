@@ -19,6 +19,7 @@ from .base import (
     Projected,
     Sampler,
     Scorer,
+    Teachable,
     Trained,
     adopt,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "Projected",
     "Sampler",
     "Scorer",
+    "Teachable",
     "Trained",
     "adopt",
     "build_generator",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import prod
+from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -32,6 +32,7 @@ __all__ = [
     "Projected",
     "Sampler",
     "Scorer",
+    "Teachable",
     "Trained",
     "adopt",
     "class_means",
@@ -135,6 +136,42 @@ class Projected(Protocol):
 
     def log_ratio(self, y: Float[Tensor, "n v"], classes: Int[Tensor, " k"]) -> Float[Tensor, "n k"]:
         """Log-density in nats of each row of a `view` under each class, up to a term that all classes share."""
+        ...
+
+
+@runtime_checkable
+class Teachable(Protocol):
+    """What takes pictures of classes into account without training again.
+
+    Attributes:
+        posterior: what is believed since; it has the ids of its ``classes`` and how ``settled`` they are. None:
+        nothing.
+    """
+
+    posterior: Any
+
+    def gather(
+        self, view: Float[Tensor, "n v"], weights: Float[Tensor, "n m"], classes: Int[Tensor, " m"]
+    ) -> Float[Tensor, "m p"]:
+        """Weighted sums for each of ``classes`` of what is looked at; with the weights' sums, all of it that counts."""
+        ...
+
+    def distance(self, view: Float[Tensor, "n v"], classes: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
+        """Mean square a dimension of how far each row lies from its class, in units of the spread foreseen."""
+        ...
+
+    def believe(
+        self, sums: Float[Tensor, "k p"], counts: Float[Tensor, " k"], size: float, *, follow: bool = True
+    ) -> None:
+        """Take sums into account instead of all that were before.
+
+        ``size`` is that of the errors of predicted means; ``follow`` says whether what is known of means makes the
+        covariances smaller that classes are decided with.
+        """
+        ...
+
+    def apart(self) -> float:
+        """The median distance from an unseen class to the nearest other one, in units of that of seen classes."""
         ...
 
 
@@ -244,22 +281,51 @@ class Listed(Described):
         dim: dimension of the features.
         classes: semantics of all classes, and which are seen.
         settings: lists of values; `candidates` tries all combinations, `fit` takes the first.
+
+    Attributes:
+        wanted: whether a choice is to be tried; those that are not wanted are left out of `candidates`.
     """
+
+    details: ClassVar[tuple[str, ...]] = ()
+    """Names in a choice that matter less than the others, so that a search need not try them for all of these."""
+    wanted: Callable[[Mapping[str, Any]], bool] = staticmethod(lambda choice: True)
 
     def __init__(self, dim: int, classes: Classes, settings: Any):
         super().__init__(dim, classes, settings.semantics[0])
         self.settings = settings
 
+    def choices(self) -> list[dict[str, Any]]:
+        """All that `candidates` tries, in its order, without the fits."""
+        lists = self.lists()
+        every = [dict(zip(lists, values, strict=True)) for values in product(*lists.values())]
+        return [choice for choice in every if self.wanted(choice)]
+
     def count(self) -> int:
         """The number of `candidates`."""
-        return prod(len(values) for values in vars(self.settings).values() if isinstance(values, tuple))
+        return len(self.choices())
+
+    def lists(self) -> dict[str, tuple[Any, ...]]:
+        """The values that are tried, by their name in a choice."""
+        return self.listed(self.settings)
+
+    @classmethod
+    def listed(cls, settings: Any) -> dict[str, tuple[Any, ...]]:
+        """The values that settings list, by their name in a choice.
+
+        Example:
+            >>> from gsmflow.settings import PrototypeSettings
+            >>> Listed.listed(PrototypeSettings(ridges=(0.1, 1.0)))
+            {'ridge': (0.1, 1.0), 'metric': ('euclidean', 'cosine'), 'semantics': ('l2',)}
+        """
+        listed = {name: values for name, values in vars(settings).items() if isinstance(values, tuple)}
+        return {name if name == "semantics" else name.removesuffix("s"): values for name, values in listed.items()}
 
     def fit(self, x: Float[Tensor, "n d"] | Stream, labels: Int[Tensor, " n"]) -> None:
         """Fit with the first of each listed setting."""
         next(self.candidates(x, labels))
 
     def candidates(self, x: Float[Tensor, "n d"] | Stream, labels: Int[Tensor, " n"]) -> Iterator[dict[str, Any]]:
-        """Fit with every combination of the listed settings in turn; yield each choice while it is in place."""
+        """Fit with every wanted combination of the listed settings in turn; yield each choice while it is in place."""
         raise NotImplementedError
 
     def describe(self, kind: SemanticKind) -> None:

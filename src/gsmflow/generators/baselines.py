@@ -47,7 +47,7 @@ class Moments:
         mean: ``(D,)``, mean of all features.
         counts: ``(Ks, 1)``, the number of features of each seen class.
         sums: ``(Ks, D)``, the sum of the centred features of each, in float64.
-        gram: ``(D, D)``, products of centred features, summed in float64.
+        gram: ``(D, D)``, products of centred features, summed in float64; empty where it was not asked for.
     """
 
     mean: Tensor
@@ -56,8 +56,15 @@ class Moments:
     gram: Tensor
 
     @classmethod
-    def of(cls, x: Float[Tensor, "n d"] | Stream, labels: Int[Tensor, " n"], seen: Int[Tensor, " k"]) -> Moments:
-        """Measure features of seen classes, a chunk at a time."""
+    def of(
+        cls,
+        x: Float[Tensor, "n d"] | Stream,
+        labels: Int[Tensor, " n"],
+        seen: Int[Tensor, " k"],
+        *,
+        with_gram: bool = True,
+    ) -> Moments:
+        """Measure features of seen classes, a chunk at a time; all but their sums takes most of the time."""
         rows = torch.searchsorted(seen, labels)
         counts = torch.bincount(rows, minlength=len(seen)).double()[:, None]
         total = torch.zeros(x.shape[1]).to(counts)
@@ -66,11 +73,12 @@ class Moments:
         mean = (total / len(x)).float()
 
         sums = torch.zeros(len(seen), x.shape[1]).to(counts)
-        gram = torch.zeros(x.shape[1], x.shape[1]).to(counts)
+        gram = torch.zeros(*(2 * [x.shape[1] if with_gram else 0])).to(counts)
         for place, part in chunks(x):
             centred = (part - mean).double()
             sums += class_sums(centred, rows[place], len(seen))
-            gram.addmm_(centred.T, centred)
+            if with_gram:
+                gram.addmm_(centred.T, centred)
         return cls(mean, counts, sums, gram)
 
 
@@ -193,7 +201,7 @@ class NearestPrototype(Baseline):
 
     def candidates(self, x: Float[Tensor, "n d"] | Stream, labels: Int[Tensor, " n"]) -> Iterator[dict[str, Any]]:
         """Fit with every combination of ``semantics``, ``ridges`` and ``metrics``."""
-        found = Moments.of(x, labels, self.seen)
+        found = Moments.of(x, labels, self.seen, with_gram=False)
         self.mean, means = found.mean, found.sums / found.counts
         for mapped in self.settings.semantics:
             self.describe(mapped)

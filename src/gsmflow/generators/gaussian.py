@@ -22,6 +22,7 @@ from ..errors import InputError
 from ..settings import GaussianSettings
 from ..streams import Stream, chunks
 from .base import Classes, Listed, class_sums
+from .posterior import Axes, Posterior, spacing, update
 from .regression import Kernel, Prior, Regression, Ridge, RidgeOnWords
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Statistics:
         basis: ``(D, d)``, orthonormal principal directions.
         class_means: ``(Ks, d)``, means of the seen classes in the basis.
         within: ``(d, d)``, pooled within-class covariance in the basis.
+        counts: ``(Ks,)``, the number of features of each seen class.
         noise: variance a dimension outside of the basis.
     """
 
@@ -52,6 +54,7 @@ class Statistics:
     basis: Tensor
     class_means: Tensor
     within: Tensor
+    counts: Tensor
     noise: float
 
     @classmethod
@@ -81,7 +84,13 @@ class Statistics:
         rest = x.shape[1] - dims
         floor = 1e-6 * total / (len(x) * x.shape[1])  # few samples leave nothing outside of the basis
         noise = max((total - kept) / len(x) / rest, floor) if rest else 0.0
-        return cls(mean, basis, means, (within + within.T) / 2, noise)
+        return cls(mean, basis, means, (within + within.T) / 2, counts[:, 0], noise)
+
+
+def fill_in(gaussian: Gaussian, tensors: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    """Let the state of a version be loaded that kept no errors of its predictions."""
+    for name in ("errors", "pictures", "unsure"):
+        tensors.setdefault(prefix + name, torch.zeros_like(getattr(gaussian, name)))
 
 
 def principal_directions(centred: Float[Tensor, "n d"], dims: int) -> Float[Tensor, "d p"]:
@@ -135,7 +144,8 @@ class Gaussian(Listed):
     """
 
     per_class = ("centres",)
-    per_seen = ("left_out",)
+    per_seen = ("left_out", "pictures")
+    details = ("shrink", "widen")
 
     mean: Tensor
     basis: Tensor
@@ -143,6 +153,9 @@ class Gaussian(Listed):
     factors: Tensor
     noise: Tensor
     left_out: Tensor
+    errors: Tensor
+    pictures: Tensor
+    unsure: Tensor
 
     def __init__(self, dim: int, classes: Classes, settings: GaussianSettings = GaussianSettings()):  # noqa: B008
         super().__init__(dim, classes, settings)
@@ -152,6 +165,9 @@ class Gaussian(Listed):
             "basis": (dim, dims),
             "centres": (len(classes.semantics), dims),
             "noise": (),
+            "errors": (dims, dims),
+            "pictures": (len(classes.seen),),
+            "unsure": (),
         }
         for name, shape in shapes.items():
             self.register_buffer(name, torch.zeros(shape))
@@ -160,12 +176,16 @@ class Gaussian(Listed):
         self.priors = tuple(prior for prior in settings.priors if prior == "none" or self.words)
         if not self.priors:
             raise InputError("The prior 'words' needs words in the space of the features, and there are none: drop it.")
+        self.posterior: Posterior | None = None
+        self.frame: Axes | None = None
+        self.register_load_state_dict_pre_hook(fill_in)
         self.prior = Prior(self.priors[0])
         self.kernel, self.regression = Kernel(settings.kernels[0]), Regression.blank(dims)
 
-    def count(self) -> int:
-        """The number of `candidates`: without words in the space of the features, none is tried with them."""
-        return super().count() // len(self.settings.priors) * len(self.priors)
+    def lists(self) -> dict[str, tuple[Any, ...]]:
+        """The values that are tried; without words in the space of the features there is no prior to choose."""
+        lists = super().lists() | {"prior": self.priors}
+        return lists if self.words else {name: values for name, values in lists.items() if name != "prior"}
 
     def candidates(self, x: Float[Tensor, "n d"] | Stream, labels: Int[Tensor, " n"]) -> Iterator[dict[str, Any]]:
         """Fit with every combination of the listed settings in turn; yield each choice while it is in place."""
@@ -173,6 +193,8 @@ class Gaussian(Listed):
         found = Statistics.of(x, labels, self.seen, settings.dims)
         self.mean, self.basis = found.mean, found.basis.contiguous()  # a saved and loaded one gives the same bits
         self.noise = torch.tensor(found.noise, device=x.device)
+        self.pictures, self.unsure = found.counts.float(), (1 / found.counts).mean().float()
+        self.posterior, self.frame = None, None
         least = 1e-10 * float(found.class_means.square().mean())  # one sample a class says nothing of the spread
         spread = max(float(found.within.diagonal().mean()), least) or 1.0
         sphere = spread * torch.eye(len(found.within)).to(found.within)
@@ -189,17 +211,28 @@ class Gaussian(Listed):
             ]
             for (prior, ridges), ridge in product(zip(self.priors, fits, strict=True), settings.ridges):
                 self.prior = Prior(prior, getattr(ridges, "share", None))
+                same = {"semantics": mapped, "kernel": kind, "ridge": ridge}
+                about = {"prior": prior} if self.words else {}
+                wanted = [
+                    choice
+                    for shrink, widen in product(settings.shrinks, settings.widens)
+                    if self.wanted(choice := {**same, "shrink": shrink, "widen": widen, **about})
+                ]
+                if not wanted:
+                    continue
                 self.regression, errors = ridges.fit(ridge)
                 self.left_out = (found.class_means - errors).float()
                 centres = self.predicted(features, words)
                 centres[self.seen] = found.class_means
                 self.centres = centres.float()
-                for shrink, widen in product(settings.shrinks, settings.widens):
-                    within = (1 - shrink) * found.within + shrink * sphere
-                    wide = within + widen * (errors.T @ errors) / len(errors)
+                between = errors.T @ errors / len(errors)
+                self.errors = between.float()
+                for choice in wanted:
+                    within = (1 - choice["shrink"]) * found.within + choice["shrink"] * sphere
+                    wide = within + choice["widen"] * between
                     self.factors = torch.stack([torch.linalg.cholesky(c) for c in (within, wide)]).float()
-                    choice = {"semantics": mapped, "kernel": kind, "ridge": ridge, "shrink": shrink, "widen": widen}
-                    yield choice | ({"prior": prior} if self.words else {})
+                    self.frame = None
+                    yield choice
 
     def place_words(self, semantics: Float[Tensor, "m s"]) -> Float[Tensor, "m p"]:
         """Coordinates in the basis, in float64, of the words of classes."""
@@ -222,8 +255,96 @@ class Gaussian(Listed):
     def twin(self) -> Gaussian:
         """Another module with the same tensors, any of which may be replaced."""
         other = copy(self)
-        other._buffers = dict(self._buffers)
+        other._buffers, other._modules = dict(self._buffers), dict(self._modules)
         return other
+
+    @property
+    def believed(self) -> Float[Tensor, "k p"]:
+        """The means of all classes, with all pictures that were learnt from since."""
+        return self.centres if self.posterior is None else self.posterior.centres(self.centres)
+
+    def gather(
+        self, view: Float[Tensor, "n p"], weights: Float[Tensor, "n m"], classes: Int[Tensor, " m"]
+    ) -> Float[Tensor, "m p"]:
+        """Weighted sums for each of ``classes`` of rows of a `view`; in float64."""
+        return weights.double().T @ view.double()
+
+    def axes(self) -> Axes:
+        """The coordinates in which pictures are taken into account.
+
+        Raises:
+            InputError: if the model was trained by a version that kept no errors of its predictions.
+        """
+        if not self.unsure:
+            raise InputError(
+                "The model was trained by a version of gsmflow that kept no errors of its predictions, so that it "
+                "cannot learn from pictures: train again."
+            )
+        if self.frame is None:
+            within = self.factors[0].double() @ self.factors[0].double().T
+            self.frame = Axes(within, self.errors.double(), float(self.unsure))
+        return self.frame
+
+    def distance(self, view: Float[Tensor, "n p"], classes: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
+        """Mean square a dimension of how far each row of a `view` lies from its class before any picture was seen of
+        it, in units of the spread foreseen: W + E for an unseen class, W (1 + 1 / n_k) for a seen one.
+        """
+        axes = self.axes()
+        spreads = 1 + self.foreseen(axes, torch.arange(len(self.centres)).to(classes), 1.0)
+        t, weights = axes(view), 1 / spreads
+        means = axes(self.centres)
+        result = [
+            ((t[rows] - means[classes[rows]]).square() * weights[classes[rows]]).mean(1)
+            for rows in torch.arange(len(t)).to(classes).split(PROJECTED_ROWS)
+        ]
+        return torch.cat(result) if result else t.new_empty(0)
+
+    def foreseen(self, axes: Axes, classes: Int[Tensor, " m"], size: float) -> Float[Tensor, "m p"]:
+        """Variances of the means of classes in the axes, before any picture but those of training was seen of them."""
+        is_seen = ~self.is_unseen(classes).bool()
+        variances = (size * axes.variances).repeat(len(classes), 1)
+        variances[is_seen] = 1 / self.pictures[torch.searchsorted(self.seen, classes[is_seen])].double()[:, None]
+        return variances
+
+    def believe(
+        self, sums: Float[Tensor, "k p"], counts: Float[Tensor, " k"], size: float, *, follow: bool = True
+    ) -> None:
+        """Take pictures into account that were seen of classes since training, instead of all that were before.
+
+        Args:
+            sums: as `gather` gives them.
+            counts: n_k; a class of none stays as it was, bit for bit.
+            size: e, of the errors' covariance.
+            follow: whether the covariances that classes are decided with follow.
+        """
+        classes = counts.nonzero()[:, 0]
+        self.posterior = None
+        if len(classes):
+            self.posterior = self.after(classes, sums[classes], counts[classes], size, follow)
+
+    def apart(self) -> float:
+        """The median distance from an unseen class to the nearest other one, in units of that of seen classes."""
+        return spacing(self.axes(), self.centres[self.seen], self.believed[self.unseen])
+
+    def after(
+        self,
+        classes: Int[Tensor, " m"],
+        sums: Float[Tensor, "m p"],
+        counts: Float[Tensor, " m"],
+        size: float,
+        follow: bool,
+    ) -> Posterior:
+        """The posterior of classes that pictures were seen of; see `believe`.
+
+        A predicted class is decided upon with the covariance W + (c / e) P_k, which is W + c E before any picture.
+        """
+        axes, is_seen = self.axes(), ~self.is_unseen(classes).bool()
+        within, wide = (factor.double() @ factor.double().T for factor in self.factors)
+        means, shrunk = update(axes(self.centres[classes]), self.foreseen(axes, classes, size), axes(sums), counts)
+        extra = (axes.inward @ (wide - within) @ axes.inward.T).diagonal()
+        spreads = 1 + torch.where(is_seen[:, None], 0.0, extra / (shrunk if follow else torch.ones_like(shrunk)))
+        settled = torch.where(is_seen, 0.0, 1 - (1 / shrunk).mean(1))
+        return Posterior(classes, means, spreads, settled, axes)
 
     def is_unseen(self, classes: Tensor) -> Tensor:
         """1 for an unseen class, else 0: which of the two covariances it has."""
@@ -239,7 +360,7 @@ class Gaussian(Listed):
     ) -> Float[Tensor, "n d"]:
         """Standard normal rows with the means and the spread of their classes, and noise outside of the basis."""
         noise = torch.randn(len(u), len(self.mean), generator=rng, device=u.device).mul_(self.noise.sqrt())
-        inside = self.centres[classes] + self.by_spread(u, classes) - noise @ self.basis
+        inside = self.believed[classes] + self.by_spread(u, classes) - noise @ self.basis
         return noise.addmm_(inside, self.basis.T).add_(self.mean)
 
     def view(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n p"]:
@@ -276,8 +397,15 @@ class Gaussian(Listed):
         """
         result = y.new_empty(len(y), len(classes))
         kinds = self.is_unseen(classes)
+        if self.posterior is not None:
+            taught = torch.isin(classes, self.posterior.classes)
+            places = torch.searchsorted(self.posterior.classes, classes[taught])
+            result[:, taught] = self.posterior.log_ratio(y, places)
+            kinds = kinds.masked_fill(taught, len(self.factors))
         for kind, factor in enumerate(self.factors.to(y)):
             here = kinds == kind
+            if not here.any():
+                continue
             points = torch.cat([y, self.centres[classes[here]].to(y)]).T
             white = torch.linalg.solve_triangular(factor, points, upper=False).T
             distance = torch.cdist(white[: len(y)], white[len(y) :]).square()

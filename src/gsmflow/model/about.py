@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import ClassVar
@@ -17,11 +17,37 @@ from ..errors import InputError
 from ..files import read_tensors, save_tensors
 from ..overrides import plain, validate
 from ..settings import Settings
+from .evidence import Piece, Teaching
 
-__all__ = ["About", "read_model", "write_model"]
+__all__ = ["About", "Rejection", "read_model", "write_model"]
 
 FORMAT = 1
 """Of the model file. It grows by one when a file can no longer be read by the version before."""
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """When pictures are taken for none of the classes, and how often that is wrong.
+
+    Measured on pseudo-unseen folds: half of the unseen classes are taken from the model, and their pictures are of none
+    of its classes.
+
+    Attributes:
+        threshold: below this greatest probability.
+        known_rejected: share in percent of the pictures of known classes that are rejected.
+        unknown_accepted: share in percent of the pictures of other classes that are not.
+    """
+
+    threshold: float
+    known_rejected: float
+    unknown_accepted: float
+
+    def __str__(self) -> str:
+        return (
+            f"pictures of no class are those whose greatest probability is below {self.threshold:g}; on the folds this "
+            f"rejected {self.known_rejected:.1f} % of the pictures of known classes and accepted "
+            f"{self.unknown_accepted:.1f} % of those of others"
+        )
 
 
 @dataclass(frozen=True)
@@ -36,6 +62,9 @@ class About:
         settings: those of the final model: what was chosen stands in them alone.
         recognizer: kind of the recognizer.
         constant: calibration constant.
+        temperature: the scores less the constant are divided by it before they become probabilities.
+        tail: how uncertain the temperature is; see `gsmflow.evaluation.calibration`.
+        rejection: from which probability on pictures are taken for one of the classes; None where that was not chosen.
         dataset: name of the data set it was trained on.
         provenance: where that came from.
         fingerprint: SHA-256 of that data set.
@@ -43,6 +72,9 @@ class About:
         selected_on: on which samples.
         encoder: what made the features out of images, where it is known.
         text_encoder: what made the semantics out of words, where it is known.
+        teaching: how it takes pictures into account that it is shown after training.
+        evidence: what it was shown.
+        changes: what was done to it since training, a sentence each.
         version: of gsmflow.
     """
 
@@ -52,6 +84,9 @@ class About:
     settings: Settings
     recognizer: str
     constant: float = 0.0
+    temperature: float = 1.0
+    tail: float = 0.0
+    rejection: Rejection | None = None
     semantic_names: tuple[str, ...] = ()
     semantic_parts: tuple[tuple[str, int], ...] = ()
     one_space: bool = False
@@ -62,6 +97,9 @@ class About:
     selected_on: str = ""
     encoder: EncoderRecord | None = None
     text_encoder: EncoderRecord | None = None
+    teaching: Teaching = field(default_factory=Teaching)
+    evidence: tuple[Piece, ...] = ()
+    changes: tuple[str, ...] = ()
     version: str = metadata.version("gsmflow")
 
     @classmethod

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..data import TrainingSet
 from ..errors import InputError
+from ..evaluation.calibration import soften
 from ..generators import Classes, Extensible, Sampler, adopt, build_generator
 from ..recognizers import Recognizer, build_recognizer
 from ..scaling import Scaling
@@ -21,7 +22,9 @@ from ..semantics import SemanticWeighting, Words
 from ..settings import Settings
 from ..streams import CHUNK
 from .about import About, read_model, write_model
+from .evidence import Adaptation, Piece, Pieces
 from .inputs import as_ids, as_rows, as_semantics, checked_chunks
+from .teaching import adapt, believe_all, checked_examples, forget, learn
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -35,7 +38,19 @@ CHUNK_SCORES = 2**24
 the number of rows and up to 21,841 classes."""
 
 SHOWN = (
-    *("about", "add_classes", "class_names", "class_semantics", "constant", "dim", "explain", "generate", "generator"),
+    *(
+        "about",
+        "adapt",
+        "add_classes",
+        "class_names",
+        "class_semantics",
+        "constant",
+        "dim",
+        "evidence",
+        "explain",
+        "forget",
+    ),
+    *("generate", "generator", "learn"),
     *("is_seen", "predict", "predict_ids", "predict_proba", "recognizer", "remove_classes", "save", "scaling"),
     *("semantic_dim", "settings", "to", "top_k"),
 )
@@ -66,6 +81,8 @@ class ZeroShotModel(nn.Module):
     semantics: Tensor
     seen: Tensor
     unseen: Tensor
+    settled: Tensor | None
+    taught: Pieces
 
     def __init__(
         self,
@@ -81,6 +98,8 @@ class ZeroShotModel(nn.Module):
         self.register_buffer("semantics", classes.semantics)
         self.register_buffer("seen", classes.seen)
         self.register_buffer("unseen", classes.unseen)
+        self.register_buffer("settled", None, persistent=False)
+        self.taught = Pieces()
 
     @classmethod
     def of(
@@ -110,6 +129,8 @@ class ZeroShotModel(nn.Module):
         recognizer = build_recognizer(about.recognizer, dim, classes, generator)
         model = cls(scaling, generator, recognizer, classes, about)
         adopt(model, tensors)
+        if about.evidence:
+            believe_all(model)
         return model.eval()
 
     @classmethod
@@ -189,7 +210,15 @@ class ZeroShotModel(nn.Module):
 
     def scores(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
         """Scores over all classes, without the calibration constant."""
-        return self.recognizer.scores(self.recognizer.widen(self.view(x)))
+        return self.scores_of(self.view(x))
+
+    def scores_of(self, view: Float[Tensor, "n v"]) -> Float[Tensor, "n k"]:
+        """Scores over all classes of a `view`.
+
+        An unseen class that pictures were seen of needs less of the constant in its favour: it pays its share itself.
+        """
+        scores = self.recognizer.scores(self.recognizer.widen(view))
+        return scores if self.settled is None else scores - (self.constant * self.settled).to(scores)
 
     def unseen_scores(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n ku"] | None:
         """Scores over the unseen classes alone; None where `scores` has them."""
@@ -209,6 +238,13 @@ class ZeroShotModel(nn.Module):
             scores = (scores.cpu() if scores.device.type == "mps" else scores).double()  # MPS has no double precision
             scores[:, self.seen.to(scores.device)] -= self.constant
             yield slice(number * step, number * step + len(x)), scores
+
+    def probabilities(self, scores: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
+        """What scores that `calibrated` gives are worth: the softmax of them at the model's temperature.
+
+        Without one, bit for bit the softmax of the scores.
+        """
+        return soften(scores, self.about.temperature, self.about.tail).softmax(1)
 
     def predict_ids(self, features: Float[np.ndarray, "n d"]) -> Int[np.ndarray, " n"]:
         """Decide the class id of each feature vector, among all classes.
@@ -232,14 +268,14 @@ class ZeroShotModel(nn.Module):
         return np.array(self.class_names)[self.predict_ids(features)]
 
     def predict_proba(self, features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
-        """Probability of each class, calibrated as the constant says: the softmax of the calibrated scores.
+        """Probability of each class, calibrated as constant and temperature say: the softmax of the softened scores.
 
         The result alone takes 4 n K bytes; `top_k` does without. Raises as `predict_ids` does.
         """
         rows = as_rows(features, self.dim)
         probabilities = np.empty((len(rows), len(self.class_names)), np.float32)
         for place, scores in self.calibrated(rows):
-            probabilities[place] = scores.softmax(1).cpu().numpy()
+            probabilities[place] = self.probabilities(scores).cpu().numpy()
         return probabilities
 
     def top_k(self, features: Float[np.ndarray, "n d"], k: int = 5) -> tuple[np.ndarray, Float[np.ndarray, "n k"]]:
@@ -256,7 +292,7 @@ class ZeroShotModel(nn.Module):
         rows = as_rows(features, self.dim)
         ids, probabilities = np.empty((len(rows), k), np.int64), np.empty((len(rows), k), np.float32)
         for place, scores in self.calibrated(rows):
-            best = scores.softmax(1).topk(k)
+            best = self.probabilities(scores).topk(k)
             ids[place], probabilities[place] = best.indices.cpu().numpy(), best.values.cpu().numpy()
         return np.array(self.class_names)[ids], probabilities
 
@@ -296,11 +332,88 @@ class ZeroShotModel(nn.Module):
         """
         return as_ids(classes, self.class_names)
 
-    def add_classes(self, classes: Mapping[str, Sequence[float] | Float[np.ndarray, " s"]]) -> None:
+    @property
+    def evidence(self) -> tuple[Piece, ...]:
+        """What the model was shown after training."""
+        return self.about.evidence
+
+    def learn(
+        self,
+        features: Float[np.ndarray, "n d"],
+        labels: Sequence[str] | Sequence[int] | Int[np.ndarray, " n"],
+        *,
+        evidence: str | None = None,
+    ) -> str:
+        """Take labelled pictures of classes into account, seen or unseen, without training again.
+
+        The mean of a class moves from where words put it to that of its pictures, by Bayes' rule; pieces may come in
+        any order. It takes milliseconds.
+
+        Args:
+            features: n rows as `predict` takes them.
+            labels: n names or ids of classes that the model knows; others come with `add_classes`.
+            evidence: an id, by which `forget` takes the pictures back; by default one made of what they hold.
+
+        Returns:
+            The id.
+
+        Example:
+            >>> import gsmflow
+            >>> data = gsmflow.load("synthetic")
+            >>> model = gsmflow.train(data, "gaussian").model
+            >>> shown, rest = data.test_unseen[::40], np.delete(data.test_unseen, np.s_[::40])
+            >>> asked, truth = data.features[rest], np.array(data.class_names)[data.labels[rest]]
+            >>> before = (model.predict(asked) == truth).mean()
+            >>> model.learn(data.features[shown], data.labels[shown], evidence="one of each")
+            'one of each'
+            >>> after = (model.predict(asked) == truth).mean()
+            >>> bool(after >= before)
+            True
+
+        Raises:
+            InputError: if the model cannot learn without training again, there is no such class, the id is taken, or
+                features are none. The model is as it was before.
+        """
+        return learn(self, features, labels, evidence)
+
+    def forget(self, evidence: str) -> None:
+        """Take back what was learnt: the model is as if it had never been shown these pictures.
+
+        Args:
+            evidence: the id that `learn` gave, or ``unlabelled`` for the pile of `adapt`.
+
+        Raises:
+            InputError: if nothing was learnt under this id.
+        """
+        forget(self, evidence)
+
+    def adapt(self, features: Float[np.ndarray, "n d"], *, sure: bool = False) -> Adaptation:
+        """Adapt unseen classes to a pile of unlabelled pictures, such as those that are to be sorted.
+
+        The pile is weighed by what the model takes its pictures for, in rounds; how, was chosen on pseudo-unseen
+        classes, and so was when such a pile is not believed: where it is small, of few classes or of others. The model
+        is as it was before then, and a sentence says why. A later pile takes the place of this one.
+
+        Args:
+            features: n rows as `predict` takes them, of seen and unseen classes alike.
+            sure: that the pile holds pictures of all unseen classes, and of no class that the model does not know: it
+                is believed without a test.
+
+        Raises:
+            InputError: if the model cannot adapt without training again, or features are none.
+        """
+        return adapt(self, features, sure=sure)
+
+    def add_classes(
+        self,
+        classes: Mapping[str, Sequence[float] | Float[np.ndarray, " s"]],
+        examples: Mapping[str, Float[np.ndarray, "n d"]] | None = None,
+    ) -> None:
         """Let the model know classes that it was not trained with, without training it again.
 
         Args:
             classes: semantics of each, by name, as the model's own classes have them: S numbers.
+            examples: features of labelled pictures of some of them, by name; they are learnt as `learn` does.
 
         Example:
             >>> import gsmflow
@@ -323,6 +436,7 @@ class ZeroShotModel(nn.Module):
                     f"The model knows a class {name!r} already: choose another name, or remove that first."
                 )
         rows = np.stack([as_semantics(name, vector, self.semantic_dim) for name, vector in classes.items()])
+        shown = checked_examples(self, classes, examples or {})
         added = torch.as_tensor(rows, device=self.device)
         generator = self.extensible()
         self.recognizer.extend(len(added))
@@ -330,7 +444,12 @@ class ZeroShotModel(nn.Module):
         count = len(self.semantics)
         self.semantics = torch.cat([self.semantics, added])
         self.unseen = torch.cat([self.unseen, torch.arange(count, len(self.semantics), device=self.device)])
-        self.about = replace(self.about, class_names=(*self.class_names, *classes))
+        change = f"added {', '.join(classes)}"
+        names, changes = (*self.class_names, *classes), (*self.about.changes, change)
+        self.about = replace(self.about, class_names=names, changes=changes)
+        believe_all(self)
+        if shown:
+            self.learn(*shown)
 
     def extensible(self) -> Extensible:
         """The generator, if classes can come and go.
@@ -358,7 +477,19 @@ class ZeroShotModel(nn.Module):
         generator.keep(keep)
         self.semantics = self.semantics[keep]
         self.seen, self.unseen = (torch.isin(keep, ids).nonzero()[:, 0] for ids in (self.seen, self.unseen))
-        self.about = replace(self.about, class_names=tuple(self.class_names[k] for k in kept))
+        change = f"removed {', '.join(self.class_names[k] for k in gone)}"
+        names, changes = tuple(self.class_names[k] for k in kept), (*self.about.changes, change)
+        self.about = replace(self.about, class_names=names, changes=changes)
+        self.taught.keep(keep)
+        for number, piece in reversed(list(enumerate(self.evidence))):  # what all classes of are gone, is gone
+            here = (self.taught.piece == number).any()
+            left = tuple(name for name in piece.classes if name in names)
+            pieces = (replace(piece, classes=left),) if here else ()
+            if not here:
+                self.taught.drop(number)
+            evidence = self.evidence[:number] + pieces + self.evidence[number + 1 :]
+            self.about = replace(self.about, evidence=evidence)
+        believe_all(self)
 
     def __dir__(self) -> list[str]:
         return list(SHOWN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -121,7 +121,7 @@ def ask(
     *,
     rows: Int[np.ndarray, " n"] | None = None,
     files: Sequence[str] | None = None,
-    reject: float | None = None,
+    reject: float | Literal["auto"] | None = None,
 ) -> Predictions:
     """The most probable classes of each feature vector.
 
@@ -133,10 +133,11 @@ def ask(
         files: name of the picture of each row, where there are pictures.
         reject: a row of which no class has this probability is taken for none of the classes. That is the model's
             probability among the classes it knows, which sum to 1: a picture of something else may well have a greater
-            one.
+            one. ``auto`` takes the threshold that was chosen on folds, with known errors: ``model.about.rejection``.
 
     Raises:
-        InputError: if there are not so many classes, the threshold is none, or as `ZeroShotModel.predict_ids` does.
+        InputError: if there are not so many classes, the threshold is no probability or was not chosen, or as
+            `ZeroShotModel.predict_ids` does.
 
     Example:
         >>> import gsmflow
@@ -144,11 +145,11 @@ def ask(
         >>> [one.top[0].name for one in ask(model, gsmflow.load("synthetic").features[:2])]
         ['class 1', 'class 1']
     """
-    check_question(model, top_k, reject)
+    threshold = check_question(model, top_k, reject)
     asked = as_rows(features, model.dim)
     ids, probabilities = np.empty((len(asked), top_k), np.int64), np.empty((len(asked), top_k))
     for place, scores in model.calibrated(asked):
-        best = scores.softmax(1).topk(top_k)
+        best = model.probabilities(scores).topk(top_k)
         ids[place], probabilities[place] = best.indices.cpu().numpy(), best.values.cpu().numpy()
     return Predictions(
         model.class_names,
@@ -157,17 +158,29 @@ def ask(
         rounded(probabilities),
         np.arange(len(asked)) if rows is None else rows,
         None if files is None else tuple(files),
-        reject,
+        threshold,
     )
 
 
-def check_question(model: ZeroShotModel, top_k: int, reject: float | None) -> None:
-    """Raise `InputError` if a model cannot name ``top_k`` classes, or ``reject`` is no probability."""
+def check_question(model: ZeroShotModel, top_k: int, reject: float | Literal["auto"] | None) -> float | None:
+    """The probability below which rows are rejected; None for never.
+
+    Raises:
+        InputError: if a model cannot name ``top_k`` classes, ``reject`` is no probability, or none was chosen.
+    """
     count = len(model.class_names)
     if not 1 <= top_k <= count:
         raise InputError(f"top_k= must be from 1 to {count}, the number of classes of the model; found {top_k}.")
+    if reject == "auto":
+        if model.about.rejection is None:
+            raise InputError(
+                "reject='auto' takes the threshold that was chosen on folds, and for this model none was: give a "
+                "probability, or train with the protocol validated."
+            )
+        return model.about.rejection.threshold
     if reject is not None and not 0 < reject <= 1:
         raise InputError(f"reject= must be a probability, greater than 0 and at most 1; found {reject:g}.")
+    return reject
 
 
 def rounded(probabilities: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:

@@ -13,8 +13,9 @@ __all__ = ["METHODS", "WITHOUT", "ablations", "load_method", "method_name"]
 
 WITHOUT = "-without-"
 METHODS = {"default": False, "gsmflow": True}
-"""Methods whose recipe depends on the data set, and whether it is the paper's: ``default`` is the linear flow on the
-closed form, ``gsmflow`` is GSMFlow as published. Any other method is the recipe of its name."""
+"""Methods whose recipe depends on the data set, and whether it is the paper's: ``default`` chooses among closed forms,
+a linear flow on the best of them, ESZSL and nearest prototype, ``gsmflow`` is GSMFlow as published. Any other method is
+the recipe of its name."""
 RENAMED = {"gsmflow-published": "gsmflow"}
 
 

@@ -137,9 +137,7 @@ def draw_reliability(found: Probe) -> Picture:
         axes.grid(color="#e6e6e6")
         handles, labels = axes.get_legend_handles_labels()
         legend(figure, dict(zip(labels, handles, strict=True)))
-    caption = (
-        "Accuracy of test samples by confidence, the softmax of the scores less the calibration constant. Below the "
-    )
+    caption = "Accuracy of test samples by confidence, the greatest probability that the model gives. Below the "
     caption += "grey line the model is too sure of itself, above it not sure enough; bars count the samples."
     alt = "Reliability diagram: expected calibration error "
     alt += ", ".join(f"{r.error:.1%} on {label}" for label, r, *_ in drawn) + "."

@@ -15,7 +15,12 @@ __all__ = ["Judging", "Line", "Losses", "judgings", "losses"]
 Losses = dict[str, dict[str, list[tuple[int, float]]]]
 """Steps and values, by loss term and phase."""
 
-TITLES = {"closed form": "The closed form that the flow starts at", "fold": "", "final": ""}
+TITLES = {
+    "closed form": "The closed form that the flow starts at",
+    "fold": "",
+    "simpler": "Simpler methods on the same folds",
+    "final": "",
+}
 """Stages of a run in their order, and how each is called where there are several."""
 
 

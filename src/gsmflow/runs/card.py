@@ -261,9 +261,16 @@ def limits(model: ZeroShotModel) -> list[str]:
     lines = [
         "## Limits",
         "",
-        "- It always names one of its classes, also for what is none of them.",
-        "- Probabilities are a softmax of the scores less the calibration constant. The constant was chosen to balance "
-        "seen against unseen classes, not to make probabilities right as often as they say.",
+        "- It always names one of its classes, also for what is none of them"
+        + (f"; with `--reject auto` {about.rejection}." if about.rejection else "."),
+        "- Probabilities are a softmax of the scores less the calibration constant"
+        + (
+            f", softened so that they are right as often as they say on pseudo-unseen classes (temperature "
+            f"{about.temperature:.4g}, tail {about.tail:g})."
+            if (about.temperature, about.tail) != (1.0, 0.0)
+            else ". The constant was chosen to balance seen against unseen classes, not to make probabilities right as "
+            "often as they say."
+        ),
     ]
     if len(model.unseen):
         lines.append("- An unseen class is known by its semantics alone: what these do not say it cannot tell apart.")

@@ -15,6 +15,7 @@ from ..progress import Display
 from ..semantics import TEXT, has_weight
 from ..settings import Settings
 from .checks import needs_words
+from .noise import noise_sentence
 
 __all__ = ["adapted", "check_data"]
 
@@ -90,6 +91,8 @@ def adapted(settings: Settings, data: ZeroShotDataset, display: Display, *, choo
         InputError: as `check_data` does.
     """
     check_data(settings, data)
+    if sentence := noise_sentence(data, settings):
+        warnings.warn(sentence, DataWarning, stacklevel=frames_to_caller())
     if takes_priors(settings) and len(set(settings.gaussian.priors)) > 1:
         settings = with_priors(settings, space_of(data), display)
     is_named = settings.text_weight is not None or "text_weight" in grid_points(settings.grid)[0]

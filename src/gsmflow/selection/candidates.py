@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..evaluation.metrics import Curve, Metrics, best_constant, harmonic_mean
+from .simplicity import cautious_winner
 
 __all__ = [
     "FEW",
@@ -30,9 +31,9 @@ __all__ = [
 
 Choice = Mapping[str, Any]
 """A candidate in its generator's own words: ``{"epoch": 3.0}``, or the constants of a closed form."""
-Stage = Literal["closed form", "fold", "final"]
+Stage = Literal["closed form", "fold", "simpler", "final"]
 """Whether a candidate is of the closed form that a flow will stand on, a candidate proper on a fold of pseudo-unseen
-classes, or one of the final training, judged on the test sets."""
+classes, one of a simpler method on these, or one of the final training, judged on the test sets."""
 
 CURVE_POINTS = 64
 """Points of the seen-unseen curve that are kept of each candidate."""
@@ -93,7 +94,8 @@ class Judged:
     @property
     def key(self) -> tuple[Any, ...]:
         """What is the same for one candidate on all folds."""
-        return (self.candidate, self.recognizer, *self.grid.items())
+        what = self.candidate if "epoch" in self.choice else tuple(self.choice.items())
+        return (what, self.recognizer, *self.grid.items())
 
     def to_json(self) -> dict[str, Any]:
         """As a line of history holds it: all but the curve, and what is not there."""
@@ -231,6 +233,7 @@ class Chosen:
         validation_H_by_fold: by number of the fold.
         test_H: H on the test sets, where they chose.
         estimate: what the folds let expect of the final model.
+        verdict: which of several methods won, in words.
     """
 
     choice: Choice
@@ -243,6 +246,7 @@ class Chosen:
     validation_H_by_fold: Mapping[str, float] | None = None
     test_H: float | None = None
     estimate: Estimate | None = None
+    verdict: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As ``metrics.json`` holds it: all that is known but the estimate, which has a place of its own there."""
@@ -264,6 +268,7 @@ class Ranked:
         h: mean over folds of H at it, in percent.
         by_fold: H at it on each.
         kept_h: mean over folds of H where the constant carries over in part only; see `rank`.
+        kept_by_fold: that on each.
     """
 
     folds: tuple[Judged, ...]
@@ -271,6 +276,7 @@ class Ranked:
     h: float
     by_fold: tuple[float, ...]
     kept_h: float
+    kept_by_fold: tuple[float, ...]
 
 
 def rank(judged: Iterable[Judged], samples: float = np.inf) -> list[Ranked]:
@@ -294,22 +300,30 @@ def rank(judged: Iterable[Judged], samples: float = np.inf) -> list[Ranked]:
         curves = [one.curve for one in folds if one.curve]
         constant, h = best_constant(curves)
         by_fold = tuple(float(curve.harmonic_at(constant)) for curve in curves)
-        kept_h = float(np.mean([curve.harmonic_at(shares * constant) for curve in curves]))
-        ranked.append(Ranked(tuple(folds), constant, h, by_fold, kept_h))
+        kept = [curve.harmonic_at(shares * constant) for curve in curves]
+        kept_by_fold = tuple(float(np.mean(values)) for values in kept)
+        ranked.append(Ranked(tuple(folds), constant, h, by_fold, float(np.mean(kept)), kept_by_fold))
     return ranked
 
 
-def winner(ranked: Sequence[Ranked]) -> int:
-    """The place of the candidate that wins: of equals the first."""
+def winner(ranked: Sequence[Ranked], *, cautious: bool = False) -> int:
+    """The place of the candidate that wins: of equals the first.
+
+    Args:
+        ranked: all candidates.
+        cautious: whether the best must beat simpler ones by more than luck would; see `cautious_winner`.
+    """
+    if cautious:
+        return cautious_winner(ranked)
     return max(range(len(ranked)), key=lambda place: ranked[place].kept_h)
 
 
-def choose(ranked: Sequence[Ranked]) -> Chosen:
+def choose(ranked: Sequence[Ranked], *, cautious: bool = False) -> Chosen:
     """The candidate, recognizer, grid point and calibration constant of greatest mean H over the folds, as `rank` says.
 
-    Of equals the first wins.
+    Of equals the first wins, or what `winner` says where it is ``cautious``.
     """
-    best = ranked[winner(ranked)]
+    best = ranked[winner(ranked, cautious=cautious)]
     first, choice = best.folds[0], best.folds[0].choice
     if "epoch" in choice:  # folds of unequal size stop at slightly unequal shares of an epoch
         choice = {"epoch": sum(one.choice["epoch"] for one in best.folds) / len(best.folds)}

@@ -12,9 +12,9 @@ from ..overrides import assign, check_values, grid_points
 from ..recognizers import RECOGNIZERS, recognizers_for
 from ..settings import Settings
 
-__all__ = ["check_effect", "check_settings", "used_sections"]
+__all__ = ["check_effect", "check_settings", "stands_on", "used_sections"]
 
-NOT_IN_A_GRID = ("seed", "generator", "recognizer", "selection", "grid")
+NOT_IN_A_GRID = ("seed", "generator", "recognizer", "selection", "grid", "simpler")
 
 
 def check_settings(settings: Settings) -> None:
@@ -44,6 +44,11 @@ def needs_words(settings: Settings) -> bool:
     return getattr(generator_kind(settings.generator).kind, "needs_words", False)
 
 
+def stands_on(settings: Settings) -> str | None:
+    """The name of the closed form that the generator stands on, if it stands on one."""
+    return getattr(generator_kind(settings.generator).kind, "stands_on", None)
+
+
 def check_effect(settings: Settings, keys: Iterable[str], who: str, data: ZeroShotDataset | None = None) -> None:
     """Refuse settings that the generator and the recognizer do not take, or that have no effect on the data.
 
@@ -62,6 +67,11 @@ def check_effect(settings: Settings, keys: Iterable[str], who: str, data: ZeroSh
             f"{who} gaussian.priors to words, which has no effect: {space_of(data).reason}, so that images and words "
             "do not lie in one space."
         )
+    if "simpler" in keys and stands_on(settings) is None:
+        raise InputError(
+            f"{who} simpler, which has no effect: simpler methods compete with a generator that stands on a closed "
+            f"form, and {settings.generator} does not."
+        )
     for key in keys:
         if "." in key and key.split(".")[0] not in used:
             raise InputError(
@@ -74,6 +84,8 @@ def used_sections(settings: Settings) -> set[str]:
     """The sections of the settings that have an effect, given generator and recognizer."""
     kind = generator_kind(settings.generator)
     used = {"selection", *kind.sections}
+    if stands_on(settings):
+        used |= {section for name in settings.simpler for section in generator_kind(name).sections}
     if issubclass(kind.kind, Trained):
         used.add("training")
     for name in recognizers_for(settings):

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..data import TestSets, TrainingSet
 from ..errors import InputError
 from ..evaluation.metrics import Metrics, measure_recognizer
-from ..generators import Classes, ClosedForm, Projected, Trained, adopt, build_generator
+from ..generators import Classes, ClosedForm, Listed, Projected, Trained, adopt, build_generator
 from ..model import About, ZeroShotModel
 from ..recognizers import Direct, fit_recognizer
 from ..runs import Interrupted, JudgedEvent, Run
@@ -105,20 +105,26 @@ class Fit:
             ) from error
         return found
 
-    def judge_candidates(self, run: Run, points: list[int], judge: Judge) -> list[Judged]:
+    def judge_candidates(
+        self, run: Run, points: list[int], judge: Judge, wanted: Callable[[Choice], bool] = lambda choice: True
+    ) -> list[Judged]:
         """Let ``judge(place, choice)`` judge every candidate; log and return what it finds.
 
         The candidates are the settings listed for a closed form, judged in one go, or the steps ``points`` of training.
-        What was judged before an interruption is not judged again.
+        Of a closed form only those ``wanted`` are judged. What was judged before an interruption is not judged again.
         """
         if (found := self.judged(run)) is not None:
             return found
         if isinstance(self.generator, ClosedForm):
             found = []
-            run.display.begin(self.phase, self.generator.count())
+            if isinstance(self.generator, Listed):
+                self.generator.wanted = wanted
+            if not (total := self.generator.count()):
+                return found
+            run.display.begin(self.phase, total)
             for place, choice in enumerate(self.generator.candidates(self.x, self.labels)):
                 found += judge(place, choice)
-                run.display.begin(self.phase, self.generator.count())
+                run.display.begin(self.phase, total)
                 run.display.show(place + 1, {})
                 run.stop_if_asked()
             self.log_judged(run, 0, last=True, found=found)

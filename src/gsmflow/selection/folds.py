@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache, cached_property
 
 import numpy as np
 
 from ..data import pseudo_unseen
-from ..data.splits import LEAST_SEEN
+from ..data.splits import LEAST_SEEN, pseudo_unseen_count
 from ..errors import InputError
-from ..settings import Settings
+from ..settings import SelectionSettings, Settings
 from ..training import steps_per_epoch
 from .candidates import FEW
 from .fit import Problem
 
-__all__ = ["Folds", "judged_steps"]
+__all__ = ["Folds", "judged_steps", "share"]
 
+FOLDS = 3
+"""Folds where the settings do not say how many, and there are many seen classes."""
+FEW_CLASSES = 40
+"""Below so many seen classes each is pseudo-unseen twice: which ones are decides too much."""
+LEAST_SHARE = 0.1
+"""Of these few, so many are pseudo-unseen at least, so that the folds do not become too many."""
 EVALUATIONS = 8
 """Evaluations spread over training where the settings do not say when to evaluate."""
 
@@ -33,14 +40,19 @@ class Folds:
 
     def __init__(self, whole: Problem, settings: Settings):
         training, selection = whole.training, settings.selection
-        if selection.folds > len(training.seen) >= LEAST_SEEN:  # of fewer `pseudo_unseen` tells
+        self.classes = len(training.seen)
+        if (selection.folds or 1) > self.classes >= LEAST_SEEN:  # of fewer `pseudo_unseen` tells
             raise InputError(
                 f"{selection.folds} folds of pseudo-unseen classes need as many seen classes, and there are "
-                f"{len(training.seen)}: lower selection.folds to {len(training.seen)} or less."
+                f"{self.classes}: lower selection.folds to {self.classes} or less."
             )
-        share = len(training.unseen) / (len(training.seen) + len(training.unseen))
-        ratio = share if selection.ratio is None else selection.ratio
-        self.samples, self.count = len(training.labels), selection.folds
+        ratio = share(selection, self.classes, len(training.unseen))
+        self.samples = len(training.labels)
+        self.are_few = self.classes < FEW_CLASSES
+        self.is_own_count = selection.folds is None and self.are_few
+        self.count = selection.folds or FOLDS
+        if self.is_own_count:
+            self.count = max(FOLDS, math.ceil(2 * self.classes / pseudo_unseen_count(self.classes, ratio)))
 
         @cache
         def cut(fold: int) -> Problem:
@@ -55,6 +67,16 @@ class Folds:
         return float(np.median(np.bincount(self.cut(0).training.labels, minlength=1)[self.cut(0).training.seen]))
 
     @property
+    def note(self) -> str:
+        """Why there are so many, where the settings leave it open and there are few classes; else nothing."""
+        if not self.is_own_count:
+            return ""
+        return (
+            f"{self.classes} seen classes are few, and luck would choose: {self.count} folds, so that each of them is "
+            "pseudo-unseen twice at least; --selection.folds sets another number"
+        )
+
+    @property
     def reservations(self) -> tuple[str, ...]:
         """What speaks against believing the folds, a sentence each."""
         if self.samples_a_class >= FEW:
@@ -64,6 +86,14 @@ class Folds:
             "rough guess there, and U, S and H may lie outside of the intervals of their estimates; T1 does not depend "
             "on it",
         )
+
+
+def share(selection: SelectionSettings, seen: int, unseen: int) -> float:
+    """Which share of the seen classes is taken for unseen."""
+    if selection.ratio is not None:
+        return selection.ratio
+    ratio = unseen / (seen + unseen)
+    return max(ratio, LEAST_SHARE) if seen < FEW_CLASSES else ratio
 
 
 def judged_steps(settings: Settings, samples: int, fit_samples: int) -> list[int]:

@@ -9,10 +9,8 @@ To add a protocol, write a function like `validated` and a line in `PROTOCOLS`.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 
 import torch
 
@@ -20,15 +18,27 @@ from ..data import ZeroShotDataset
 from ..errors import InputError
 from ..evaluation.metrics import Metrics, measure_recognizer
 from ..generators import ClosedForm, generator_kind
-from ..model import About, ZeroShotModel
-from ..overrides import assign, grid_points
+from ..model import About, Teaching, ZeroShotModel
 from ..recognizers import recognizers_for
-from ..runs import RankedEvent, Run
+from ..runs import Run
 from ..settings import Settings
 from .adapted import adapted
-from .candidates import Choice, Chosen, Judged, Stage, choose, rank, winner
+from .again import fold_models, is_quick
+from .calibration import UNCALIBRATED, Softening, calibrate, measure_calibration, softened
+from .candidates import Choice, Chosen, Judged, Ranked, choose, winner
+from .checks import stands_on
 from .fit import Fit, Problem
 from .folds import Folds, judged_steps
+from .search import (
+    judge_on_folds,
+    judge_simpler,
+    last,
+    settled,
+    spelled,
+    told,
+    with_closed_form,
+)
+from .teaching import choose_teaching
 
 __all__ = ["PROTOCOLS", "Outcome", "Protocol", "fixed", "protocol_named", "published", "validated"]
 
@@ -76,124 +86,74 @@ def validated(dataset: ZeroShotDataset, settings: Settings, run: Run, device: to
     settings = adapted(settings, dataset, run.display, chooses=True)
     whole = Problem.of(dataset.training(), None, device)
     folds = Folds(whole, settings)
+    if folds.note:
+        run.display.say(folds.note)
     for sentence in folds.reservations:
         run.display.say(f"warning: {sentence}")
+    asked = settings
     settings, before = with_closed_form(folds, settings, run)
-    chosen = choose_on_folds(folds, settings, "fold", run)
-    final = settled(settings, chosen)
+    own = judge_on_folds(folds, settings, "fold", run)
+    simpler = judge_simpler(folds, asked, run) if before else []
+    best = [ranked[winner(ranked, cautious=folds.are_few)] for ranked in (own, simpler) if ranked]
+    chosen = told(run, choose(best, cautious=folds.are_few))
+    is_simpler = "generator" in chosen.grid
     if before:
+        chosen = replace(chosen, verdict=verdict(best, chosen, settings.generator))
+        run.display.say(str(chosen.verdict))
+    final = settled(asked if is_simpler else settings, chosen)
+    if before and not is_simpler:
         chosen = replace(chosen, closed_form=before.choice, grid={**before.grid, **chosen.grid})
-    return replace(finished(dataset, whole, final, chosen, run), reservations=folds.reservations)
+    models = fold_models(folds, final, chosen, run) if is_quick(final) else []
+    softening = calibrate(models, folds, whole, lambda fewer: fold_models(fewer, final, chosen, run, "fewer samples"))
+    run.display.say(str(softening) if softening else UNCALIBRATED)
+    teaching = choose_teaching(models, final.seed)
+    if teaching:
+        run.display.say(str(teaching))
+    return replace(finished(dataset, whole, final, chosen, run, teaching, softening), reservations=folds.reservations)
 
 
-def finished(dataset: ZeroShotDataset, whole: Problem, settings: Settings, chosen: Chosen, run: Run) -> Outcome:
+def verdict(best: Sequence[Ranked], chosen: Chosen, generator: str) -> str:
+    """Which method won on the folds, in words: of the best of the generator, and that of simpler methods if any."""
+    flow, other = best[0].kept_h, best[-1].kept_h
+    if "generator" in chosen.grid:
+        return (
+            f"the simpler {chosen.grid['generator']} won on the folds (H {other:.1f}, the {generator} {flow:.1f}): the "
+            "final model is that"
+        )
+    beside = f" (H {flow:.1f}, simpler methods {other:.1f}" if len(best) > 1 else f" (H {flow:.1f}"
+    beside += ", which is within the standard error)" if other > flow else ")"
+    if not chosen.choice.get("epoch"):
+        return f"the closed form itself won on the folds{beside}: the flow was not trained further"
+    epochs = f"{chosen.choice['epoch']:.3g} epochs"
+    return f"the {generator}, trained from the closed form for {epochs}, won on the folds{beside}"
+
+
+def finished(
+    dataset: ZeroShotDataset,
+    whole: Problem,
+    settings: Settings,
+    chosen: Chosen,
+    run: Run,
+    teaching: Teaching | None = None,
+    softening: Softening | None = None,
+) -> Outcome:
     """Train on all of trainval what was chosen; only then read the tests, once."""
     fit = Fit(whole, settings, "final")
     steps = fit.make(run, chosen.choice)
     model = last(fit.models(run, chosen.recognizer, steps, settings=settings))
     model.constant = chosen.constant
+    model.about = replace(softened(model, softening or Softening()).about, teaching=teaching or Teaching())
     has_tests = bool(len(dataset.test_seen) or len(dataset.test_unseen))
     return Outcome(model, tested(model, dataset), chosen, test_reads=int(has_tests))
 
 
 def tested(model: ZeroShotModel, dataset: ZeroShotDataset) -> Metrics:
     """The result of a final model at its constant."""
-    return measure_recognizer(
-        model, dataset.tests(), dataset.seen, dataset.unseen, constant=model.constant, to_tensor=model.tensor
+    tests = dataset.tests()
+    metrics = measure_recognizer(
+        model, tests, dataset.seen, dataset.unseen, constant=model.constant, to_tensor=model.tensor
     )
-
-
-def settled(settings: Settings, chosen: Chosen) -> Settings:
-    """Settings that hold what was chosen alone: those of the final model."""
-    settings = assign(settings, chosen.grid)
-    if issubclass(generator_kind(settings.generator).kind, ClosedForm):
-        settings = with_choice(settings, settings.generator, chosen.choice)
-    return replace(settings, recognizer=chosen.recognizer, grid=())
-
-
-def with_choice(settings: Settings, closed_form: str, choice: Choice) -> Settings:
-    """Settings that list one choice of a closed form alone."""
-    kind, sections = generator_kind(closed_form)
-    assert issubclass(kind, ClosedForm)
-    return replace(settings, **{name: kind.only(getattr(settings, name), choice) for name in sections})
-
-
-def with_closed_form(folds: Folds, settings: Settings, run: Run) -> tuple[Settings, Chosen | None]:
-    """Where the generator stands on a closed form, fix the constants of that first, chosen on the same folds.
-
-    A scaling of the features or a weight of text that the grid lists is chosen with them, and no longer in the grid.
-    """
-    base = stands_on(settings)
-    if base is None:
-        return settings, None
-    sections = generator_kind(base).sections
-    its_own = ("scaling", "text_weight", *sections)
-    of_base = tuple(line for line in settings.grid if line.partition("=")[0].split(".")[0] in its_own)
-    alone = replace(settings, generator=base, recognizer="likelihood", grid=of_base)
-    chosen = choose_on_folds(folds, alone, "closed form", run)
-    settings = replace(settings, grid=tuple(line for line in settings.grid if line not in of_base))
-    return with_choice(assign(settings, chosen.grid), base, chosen.choice), chosen
-
-
-def stands_on(settings: Settings) -> str | None:
-    """The name of the closed form that the generator stands on, if it stands on one."""
-    return getattr(generator_kind(settings.generator).kind, "stands_on", None)
-
-
-def choose_on_folds(folds: Folds, settings: Settings, stage: Stage, run: Run) -> Chosen:
-    """Judge all candidates on all folds, and choose."""
-    judged = []
-    prefix = "closed form, " if stage == "closed form" else ""
-    for fold, tried in product(range(folds.count), grid_points(settings.grid, lambda key: not is_of_softmax(key))):
-        words = [f"{prefix}fold {fold + 1} of {folds.count}", *(f"{key} {value}" for key, value in tried.items())]
-        fit = Fit(folds.cut(fold), assign(settings, tried), ", ".join(words))
-        judged += judge_fold(fit, folds.samples, tried, stage, fold, run)
-    ranked = rank(judged, folds.samples_a_class)
-    chosen = choose(ranked)
-    h, by_fold = tuple(one.h for one in ranked), tuple(one.by_fold for one in ranked)
-    run.log_ranking(RankedEvent(stage, h, by_fold, winner(ranked)))
-    run.display.say(f"{prefix}chosen on pseudo-unseen classes: {chosen}; validation H {chosen.validation_H:.1f}")
-    run.display.note_best("validation H", chosen.validation_H or 0.0, "")
-    return chosen
-
-
-def is_of_softmax(key: str) -> bool:
-    """Whether a setting is of the recognizer, so that trying another value asks for no other generator."""
-    return key.startswith("softmax.")
-
-
-def judge_fold(fit: Fit, samples: int, tried: Mapping[str, str], stage: Stage, fold: int, run: Run) -> list[Judged]:
-    """Let every candidate of one fit be judged, with each recognizer and each point of the grid that is its own."""
-    settings = fit.settings
-    of_softmax = grid_points(settings.grid, is_of_softmax)
-    ways = [
-        (kind, drawn) for kind in recognizers_for(settings) for drawn in (of_softmax if kind == "softmax" else [{}])
-    ]
-
-    def judge(place: int, choice: Choice) -> list[Judged]:
-        found = []
-        for kind, drawn in ways:
-            model = last(fit.models(run, kind, place, tried=drawn, settings=assign(settings, drawn)))
-            metrics = fit.test(model)
-            if run.display.verbose or not isinstance(fit.generator, ClosedForm):
-                run.display.mention(
-                    f"{fit.phase}, {spelled({**choice, **drawn})}, {kind}, without a constant: {headline(metrics)}"
-                )
-            found.append(
-                Judged.of(
-                    metrics,
-                    keep_curve=True,
-                    stage=stage,
-                    candidate=place,
-                    choice=choice,
-                    recognizer=kind,
-                    grid={**tried, **drawn},
-                    fold=fold,
-                )
-            )
-        return found
-
-    return fit.judge_candidates(run, judged_steps(settings, samples, len(fit.x)), judge)
+    return replace(metrics, calibration=measure_calibration(model, tests))
 
 
 def published(dataset: ZeroShotDataset, settings: Settings, run: Run, device: torch.device) -> Outcome:
@@ -205,6 +165,8 @@ def published(dataset: ZeroShotDataset, settings: Settings, run: Run, device: to
     before = None
     if stands_on(settings):
         settings, before = with_closed_form(Folds(whole, settings), settings, run)
+        if settings.simpler:
+            run.display.say(f"the published protocol tries no simpler methods: {', '.join(settings.simpler)}")
     if settings.grid:
         run.display.say(f"the published protocol tries no grid: {', '.join(settings.grid)} is left out")
         settings = replace(settings, grid=())
@@ -260,21 +222,6 @@ def fixed(dataset: ZeroShotDataset, settings: Settings, run: Run, device: torch.
     is_closed = issubclass(generator_kind(settings.generator).kind, ClosedForm)
     choice = {} if is_closed else {"epoch": float(settings.training.epochs)}
     return finished(dataset, whole, settings, Chosen(choice, recognizer), run)
-
-
-def last(models: Iterator[ZeroShotModel]) -> ZeroShotModel:
-    """The last of an iterator of models."""
-    return deque(models, maxlen=1)[0]
-
-
-def spelled(choice: Choice) -> str:
-    """What was tried, in a line."""
-    return ", ".join(f"{name} {value:.0f}" if name == "epoch" else f"{name} {value}" for name, value in choice.items())
-
-
-def headline(metrics: Metrics) -> str:
-    """T1, U, S, H in a line."""
-    return "  ".join(f"{name} {getattr(metrics, name):.1f}" for name in ("T1", "U", "S", "H"))
 
 
 PROTOCOLS = {

@@ -13,6 +13,7 @@ from ...settings import GaussianSettings, LinearFlowSettings
 from ...streams import Stream
 from ..base import Classes
 from ..gaussian import Gaussian
+from ..posterior import Posterior
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -84,6 +85,35 @@ class LinearFlow(nn.Module):
         root = torch.linalg.solve(eye + self.change, model.factors[1], left=False).double()  # L (I + A)^-1
         model.factors = torch.stack([model.factors[0], torch.linalg.cholesky(root @ root.T).float()])
         return model
+
+    def gather(
+        self, view: Float[Tensor, "n p"], weights: Float[Tensor, "n m"], classes: Int[Tensor, " m"]
+    ) -> Float[Tensor, "m p"]:
+        """Weighted sums for each of ``classes`` of rows of a `view`; in float64."""
+        return self.base.gather(view, weights, classes)
+
+    def distance(self, view: Float[Tensor, "n p"], classes: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
+        """How far each row of a `view` lies from its class; see `Gaussian.distance`."""
+        return self.base.distance(view, classes)
+
+    @torch.no_grad()
+    def believe(
+        self, sums: Float[Tensor, "k p"], counts: Float[Tensor, " k"], size: float, *, follow: bool = True
+    ) -> None:
+        """Take pictures into account that were seen of classes since training; see `Gaussian.believe`."""
+        self.base.posterior = None
+        taught = self.learnt()
+        taught.believe(sums, counts, size, follow=follow)
+        self.base.posterior = taught.posterior
+
+    def apart(self) -> float:
+        """How far unseen classes lie from each other now; see `Gaussian.apart`."""
+        return self.base.apart()
+
+    @property
+    def posterior(self) -> Posterior | None:
+        """What is believed of the classes that pictures were seen of since training."""
+        return self.base.posterior
 
     def view(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n p"]:
         """Coordinates in the basis of the closed form: all that tells classes apart."""
