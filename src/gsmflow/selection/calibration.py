@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["UNCALIBRATED", "Softening", "calibrate", "measure_calibration", "softened", "thinned"]
 
+USELESS = 0.9
+"""Sum of both errors from which on a threshold tells hardly more than chance, of which it is 1."""
 KEPT = 0.8
 """Share of the samples of a class that a thinned fold learns from."""
+NO_THRESHOLD = "no threshold tells pictures of none of the classes from others there"
 UNCALIBRATED = (
     "probabilities are not calibrated: the models of the folds would have to be trained once more for it, and are not "
     "made in seconds"
@@ -41,7 +44,8 @@ class Softening:
     Attributes:
         temperature: of the scores.
         tail: how uncertain that is.
-        rejection: when a picture is of none of the classes; None where classes cannot be taken from a model.
+        rejection: when a picture is of none of the classes; None where no threshold tells more than
+            chance, or classes cannot be taken from a model.
     """
 
     temperature: float = 1.0
@@ -50,7 +54,7 @@ class Softening:
 
     def __str__(self) -> str:
         told = f"probabilities are calibrated on the folds: temperature {self.temperature:g}, tail {self.tail:g}"
-        return f"{told}; {self.rejection}" if self.rejection else told
+        return f"{told}; {self.rejection or NO_THRESHOLD}"
 
 
 def softened(model: ZeroShotModel, softening: Softening) -> ZeroShotModel:
@@ -169,6 +173,8 @@ def choose_rejection(folds: Sequence[FoldModel]) -> Rejection | None:
     rejected = sums[np.searchsorted(known, tried)]
     accepted = 1 - np.searchsorted(unknown, tried) / len(unknown)
     best = int(np.argmin(rejected + accepted))
+    if rejected[best] + accepted[best] > USELESS:
+        return None
     threshold = float((tried[best - 1] + tried[best]) / 2 if best else tried[0] / 2)  # between two samples
     return Rejection(float(f"{threshold:.4g}"), *(round(100 * float(v[best]), 2) for v in (rejected, accepted)))
 

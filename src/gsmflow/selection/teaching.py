@@ -174,7 +174,7 @@ def with_distances(folds: Sequence[FoldModel], teaching: Teaching) -> Teaching:
 
 
 def choose_rounds(folds: Sequence[FoldModel], views: Sequence[TestSets], teaching: Teaching) -> Teaching:
-    """Temperature, what follows, and the number of rounds, one after the other, by H on the whole piles of the folds."""
+    """Temperature, what follows, and the number of rounds, one after the other, by H on whole piles of the folds."""
 
     def reached(tried: Teaching) -> Float[np.ndarray, " r"]:
         found = []
