@@ -9,6 +9,8 @@ import torch
 
 import gsmflow
 from gsmflow.generators import Gaussian
+from gsmflow.model import teaching
+from gsmflow.model.about import write_model
 from gsmflow.model.teaching import evenness
 from tests.tiny import LINEAR, TINY
 
@@ -78,10 +80,9 @@ def test_a_saved_model_knows_what_it_was_shown(pupil, tmp_path):
     assert (again.predict_proba(X) == pupil.predict_proba(X)).all()
     assert [piece.id for piece in again.evidence] == ["märchen 1", "unlabelled"]
     assert again.about == pupil.about
-    for piece in again.evidence:
+    for piece in reversed(again.evidence):
         again.forget(piece.id)
     pupil.forget("märchen 1")
-    pupil.forget("unlabelled")
     assert (again.predict_proba(X) == pupil.predict_proba(X)).all()
 
 
@@ -145,13 +146,13 @@ def test_a_pile_moves_unseen_classes_and_no_picture_counts_twice(pupil):
 def test_a_pile_that_is_not_believed_changes_nothing(pupil):
     before = pupil.predict_proba(X)
     limits = pupil.about.teaching
-    for teaching, word in (
+    for limited, word in (
         (replace(limits, least=1e9), "hold"),
         (replace(limits, least=None), "did not pay"),
         (replace(limits, least=0.0, far=0.0), "farther"),
         (replace(limits, least=0.0, far=1e9, odd=1e9, even=1.1), "some of the unseen classes"),
     ):
-        pupil.about = replace(pupil.about, teaching=teaching)
+        pupil.about = replace(pupil.about, teaching=limited)
         outcome = pupil.adapt(X[DATA.test_unseen])
         assert not outcome.believed
         assert word in outcome.sentence
@@ -248,3 +249,91 @@ def test_generated_features_follow_what_was_shown(pupil):
 def test_evenness_of_nothing_is_none():
     assert evenness(torch.zeros(3)) == 0
     assert evenness(torch.ones(4)) == pytest.approx(1)
+
+
+def test_what_is_interrupted_leaves_the_model_as_it_was(pupil, monkeypatch):
+    pupil.adapt(X[DATA.test_unseen], sure=True)
+    before, about = pupil.predict_proba(X), pupil.about
+    with monkeypatch.context() as patched:
+        real = teaching.note
+
+        def stop(*what):
+            real(*what)
+            raise KeyboardInterrupt
+
+        patched.setattr(teaching, "note", stop)
+        for act in (
+            lambda: pupil.learn(X[SHOWN], NAMES[SHOWN]),
+            lambda: pupil.adapt(X[DATA.test_unseen[::2]], sure=True),
+            lambda: pupil.forget("unlabelled"),
+            lambda: pupil.add_classes({"okapi": DATA.semantics[0]}, examples={"okapi": X[SHOWN]}),
+        ):
+            with pytest.raises(KeyboardInterrupt):
+                act()
+            assert pupil.about == about
+            assert (pupil.predict_proba(X) == before).all()
+    rows = X[DATA.test_unseen].copy()
+    rows[3] = np.nan
+    with pytest.raises(gsmflow.InputError, match="NaN"):
+        pupil.adapt(rows)
+    assert (pupil.predict_proba(X) == before).all()
+
+
+def test_rows_that_are_too_large_are_refused_or_have_no_weight(pupil):
+    huge = np.full((1, X.shape[1]), 3e38, np.float32)
+    before = pupil.predict_proba(X)
+    assert not pupil.adapt(huge, sure=True).believed
+    with pytest.raises(gsmflow.InputError, match="so large"):
+        pupil.predict(huge)
+    pile = X[DATA.test_unseen]
+    pupil.adapt(np.concatenate([pile, huge]), sure=True)
+    with_it = pupil.predict_proba(X)
+    pupil.adapt(pile, sure=True)
+    np.testing.assert_allclose(with_it, pupil.predict_proba(X), atol=1e-6)
+    pupil.forget("unlabelled")
+    assert (pupil.predict_proba(X) == before).all()
+
+
+def test_what_a_pile_was_weighed_with_takes_it_along(pupil):
+    before = pupil.predict_proba(X)
+    pupil.learn(X[SHOWN], NAMES[SHOWN], evidence="wrong")
+    pupil.adapt(X[DATA.test_unseen], sure=True)
+    pupil.forget("wrong")
+    assert pupil.evidence == ()
+    assert "adapt again" in pupil.about.changes[-1]
+    assert (pupil.predict_proba(X) == before).all()
+    pupil.adapt(X[DATA.test_unseen], sure=True)
+    pile = pupil.predict_proba(X)
+    pupil.learn(X[SHOWN], NAMES[SHOWN], evidence="later")
+    pupil.forget("later")
+    assert (pupil.predict_proba(X) == pile).all()
+
+
+def test_a_piece_that_lost_a_class_does_not_stand_in_the_way(pupil):
+    first, second = NAMES[SHOWN[0]], NAMES[SHOWN[-1]]
+    rows = SHOWN[np.isin(NAMES[SHOWN], [first, second])]
+    pupil.learn(X[rows], NAMES[rows])
+    semantics = pupil.class_semantics[list(pupil.class_names).index(first)]
+    pupil.remove_classes([first])
+    assert pupil.evidence[0].pictures == (NAMES[rows] == second).sum()
+    pupil.add_classes({first: semantics})
+    pupil.learn(X[rows], NAMES[rows])
+    assert len({piece.id for piece in pupil.evidence}) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("taught.counts", torch.tensor([float("nan")]).double()),
+        ("taught.counts", torch.tensor([-1.0]).double()),
+        ("taught.piece", torch.tensor([1])),
+        ("taught.classes", torch.tensor([99])),
+        ("taught.classes", torch.tensor([0, 1])),
+    ],
+)
+def test_evidence_that_no_model_has_written_is_damage(pupil, tmp_path, name, value):
+    pupil.learn(X[:1], [0])
+    tensors = pupil.state_dict() | {name: value}
+    write_model(tmp_path / "m.safetensors", tensors, pupil.about)
+    with pytest.raises(gsmflow.InputError, match="is damaged"):
+        gsmflow.load_model(tmp_path / "m.safetensors")

@@ -133,7 +133,7 @@ OPTIONS = {"root": "--data-root", "listing": "--list"}
 PARAMETER = re.compile(
     r"\b(address|allow_overlap|attributes|batch|class_splits|classes|data_root|description|device|encoder|evidence|examples|"
     r"features|format|holdout|jobs|listing|mean|message|model|opset|out|output|overwrite|private|recognizer|reject|"
-    r"revision|rivals|root|samples|semantics|size|skip_bad|std|template|text_encoder|threads|token_file|top_k|track|"
+    r"revision|rivals|root|samples|semantics|size|skip_bad|std|sure|template|text_encoder|threads|token_file|top_k|track|"
     r"workers)=(True)?(?=(.))"
 )
 SETTING = re.compile(r"\b(lower|raise|give|sets) ([a-z_]+\.[a-z_]+)\b(?! =)")

@@ -31,6 +31,8 @@ class AdaptArguments(ReadingArguments):
     their features are kept in memory"""
     listing: Annotated[Path | None, arg(name="list", metavar="FILE")] = None
     """choose among the pictures of a folder: a path a line, relative to it, or CSV with a column file"""
+    sure: bool = False
+    """the pile holds pictures of all unseen classes and of no other class, so that no test is needed"""
     out: Annotated[Path | None, arg(metavar="FILE")] = None
     """write the model there; default: the file it was read from is replaced"""
 
@@ -49,9 +51,11 @@ def adapt(arguments: list[str]) -> None:
         model, target = model_of(asked.model, asked.device), target_of(asked.model, asked.out)
         check_teachable(model)
         with threads_for(inputs.count * model.dim, asked):
-            outcome = model.adapt(gathered(inputs, model, asked, display)[0])
+            outcome = model.adapt(gathered(inputs, model, asked, display)[0], sure=asked.sure)
         if outcome.believed:
             with replaced(asked.model, target, model, before):
                 model.save(target)
+    from . import as_options
+
     end = told(model, asked.model, asked.out) if outcome.believed else "nothing is written"
-    print(f"{outcome.sentence}; {end}")
+    print(f"{as_options(outcome.sentence)}; {end}")

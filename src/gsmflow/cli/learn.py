@@ -178,6 +178,8 @@ def new_classes(
 def forget(arguments: list[str]) -> None:
     """Take back what a model has learnt after training."""
     asked = cli(ForgetArguments, args=arguments, prog="gsmflow forget")
+    from ..model.evidence import UNLABELLED
+
     before = state_of(asked.model)
     model, target = model_of(asked.model, "cpu"), target_of(asked.model, asked.out)
     known = [piece.id for piece in model.evidence]
@@ -187,12 +189,14 @@ def forget(arguments: list[str]) -> None:
     twice = next((name for name in asked.ids if asked.ids.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"{twice!r} is given twice; drop one of the two.")
-    for name in asked.ids:
+    for name in sorted(asked.ids, key=lambda name: name != UNLABELLED):  # others may take the pile with them
         model.forget(name)
+    pile = UNLABELLED in known and UNLABELLED not in (*asked.ids, *(piece.id for piece in model.evidence))
     with replaced(asked.model, target, model, before):
         model.save(target)
     left = len(model.evidence)
+    with_it = ", and the pile that was weighed with it (adapt again)" * pile
     print(
-        f"{', '.join(asked.ids)}: forgotten; {file_of(asked.model, asked.out)} has learnt {left or 'no'} other "
-        f"piece{'s' * (left != 1)} of evidence{left_as_it_was(asked.model, asked.out)}"
+        f"{', '.join(asked.ids)}: forgotten{with_it}; {file_of(asked.model, asked.out)} has learnt {left or 'no'} "
+        f"other piece{'s' * (left != 1)} of evidence{left_as_it_was(asked.model, asked.out)}"
     )

@@ -60,6 +60,8 @@ class PredictArguments:
     adapt: bool = False
     """adapt to the inputs first, all of them together, if they are believed; the model's file stays as it is, and the
     features are kept in memory meanwhile"""
+    sure: bool = False
+    """with --adapt: the inputs hold pictures of all unseen classes and of no other class, so that no test is needed"""
     batch: Annotated[int | None, arg(metavar="INT")] = None
     """pictures that are encoded at a time; default 64"""
     skip_bad: bool = False
@@ -146,6 +148,8 @@ def write(asked: PredictArguments, form: Form, display: Display) -> list[Predict
     check_question(model, top_k, asked.reject)
     if asked.reject == "auto":
         teller(asked, display)(str(model.about.rejection))
+    if asked.sure and not asked.adapt:
+        raise InputError("--sure has no effect without --adapt; drop it.")
     if asked.adapt:
         check_teachable(model)
     batches = batches_of(inputs, model, asked, display)
@@ -172,6 +176,7 @@ def adapted_to(
     import numpy as np
 
     from ..encoders.inputs import good_ones
+    from . import as_options
 
     display.begin("read", count)
     kept, done = [], 0
@@ -181,7 +186,8 @@ def adapted_to(
         display.show(done, {})
     good = [batch.features for batch in good_ones(kept, (lambda line: None) if asked.skip_bad else None)]
     if sum(map(len, good)):  # else it is told that there is nothing to name
-        teller(asked, display)(model.adapt(np.concatenate(good)).sentence)
+        outcome = model.adapt(np.concatenate(good), sure=asked.sure)
+        teller(asked, display)(as_options(outcome.sentence))
     return iter(kept)
 
 

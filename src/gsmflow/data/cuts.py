@@ -60,6 +60,8 @@ def cut(
             f"samples= must be at least {1 + bool(len(dataset.test_seen))}"
             f"{', one to learn from and one to test' * bool(len(dataset.test_seen))}; found {samples}."
         )
+    if seed < 0:
+        raise InputError(f"seed= must not be negative; found {seed}.")
     rng = np.random.default_rng([seed, 2])
     number = min(max(1, round(count * len(unseen) / there)), len(unseen), count - 2) if len(unseen) else 0
     number = max(number, count - len(seen))

@@ -79,6 +79,8 @@ class EvidenceRecord:
                 name: float("nan") if content[name] is None else float(content[name])
                 for name in (*NUMBERS, *(f"{name}_sd" for name in NUMBERS))
             }
+            if not isinstance(content["seconds"], int | float) or not isinstance(content["repeats"], int):
+                raise ValueError("seconds and repeats must be numbers")
             unknown = content.keys() - {entry.name for entry in fields(cls)}
             if unknown:
                 raise ValueError(f"unknown are {', '.join(sorted(unknown))}")

@@ -336,7 +336,8 @@ class Gaussian(Listed):
     ) -> Posterior:
         """The posterior of classes that pictures were seen of; see `believe`.
 
-        A predicted class is decided upon with the covariance W + (c / e) P_k, which is W + c E before any picture.
+        A predicted class is decided upon with a covariance that is W + c E before any picture, bit for bit; what is
+        added to W shrinks in each direction as P_k does.
         """
         axes, is_seen = self.axes(), ~self.is_unseen(classes).bool()
         within, wide = (factor.double() @ factor.double().T for factor in self.factors)
@@ -353,7 +354,11 @@ class Gaussian(Listed):
     def by_spread(self, rows: Float[Tensor, "n p"], classes: Int[Tensor, " n"]) -> Float[Tensor, "n p"]:
         """Multiply each row by the Cholesky factor of its class."""
         kinds = self.is_unseen(classes)[:, None]
-        return torch.where(kinds == 0, rows @ self.factors[0].T, rows @ self.factors[1].T)
+        spread = torch.where(kinds == 0, rows @ self.factors[0].T, rows @ self.factors[1].T)
+        if self.posterior is not None:
+            taught = torch.isin(classes, self.posterior.classes)
+            spread[taught] = self.posterior.colour(rows[taught], classes[taught])
+        return spread
 
     def colour(
         self, u: Float[Tensor, "n p"], classes: Int[Tensor, " n"], *, rng: Rng | None = None

@@ -51,6 +51,13 @@ def update(
     return torch.where(counts[:, None] > 0, (means + variances * sums) / shrunk, means), shrunk
 
 
+def whitened(matrix: Float[Tensor, "p p"], factor: Float[Tensor, "p p"]) -> Float[Tensor, "p p"]:
+    """L^-1 M L^-T for a symmetric M and a lower triangular L."""
+    half = torch.linalg.solve_triangular(factor, matrix, upper=False)
+    white = torch.linalg.solve_triangular(factor, half.T, upper=False)
+    return (white + white.T) / 2
+
+
 class Axes(nn.Module):
     """Coordinates in which the spread within classes is the identity and that of prediction errors is diagonal.
 
@@ -59,6 +66,8 @@ class Axes(nn.Module):
         errors: ``(p, p)``, second moment of the left-out errors of seen class means.
         noise: mean of 1 / n_k over the seen classes: their means are those of n_k pictures each, so that their errors
             hold the noise W * noise as well, which is no error of prediction.
+        along: ``(p, p)``, a symmetric matrix that shall be diagonal instead of ``errors``, of which what is off the
+            diagonal is left out then.
 
     Attributes:
         inward: ``(p, p)``, T: t = T y.
@@ -72,13 +81,19 @@ class Axes(nn.Module):
     variances: Tensor
     scale: Tensor
 
-    def __init__(self, within: Float[Tensor, "p p"], errors: Float[Tensor, "p p"], noise: float):
+    def __init__(
+        self,
+        within: Float[Tensor, "p p"],
+        errors: Float[Tensor, "p p"],
+        noise: float,
+        along: Float[Tensor, "p p"] | None = None,
+    ):
         super().__init__()
         factor = torch.linalg.cholesky(within)
-        half = torch.linalg.solve_triangular(factor, errors, upper=False)
-        white = torch.linalg.solve_triangular(factor, half.T, upper=False)
-        values, directions = torch.linalg.eigh((white + white.T) / 2)
-        least = torch.finfo(values.dtype).eps * max(1.0, float(values[-1]))
+        white = whitened(errors, factor)
+        directions = torch.linalg.eigh(white if along is None else whitened(along, factor))[1]
+        values = ((white @ directions) * directions).sum(0)
+        least = torch.finfo(values.dtype).eps * max(1.0, float(values.max()))
         real = (values - noise).clamp(min=0)
         variances = ((1 - EVENED) * real + EVENED * real.mean()).clamp(min=least)
         inverse = torch.linalg.solve_triangular(factor, torch.eye(len(factor)).to(factor), upper=False)
@@ -143,6 +158,11 @@ class Posterior(nn.Module):
         after = before.clone()
         after[self.classes] = (self.means @ self.axes.outward.T).to(before)
         return after
+
+    def colour(self, rows: Float[Tensor, "n p"], classes: Int[Tensor, " n"]) -> Float[Tensor, "n p"]:
+        """Standard normal rows with the spread of their classes, which are among these, about 0."""
+        spreads = self.spreads[torch.searchsorted(self.classes, classes)]
+        return ((rows * spreads.sqrt()).to(self.axes.outward) @ self.axes.outward.T).to(rows)
 
     def log_ratio(self, y: Float[Tensor, "n p"], places: Int[Tensor, " m"]) -> Float[Tensor, "n m"]:
         """Log-density in nats of rows under the classes at these places of ``classes``, in the precision of ``y``."""

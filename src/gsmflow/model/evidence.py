@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import torch
+from annotated_types import Ge, Gt
+from pydantic import AllowInfNan
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
@@ -59,9 +61,9 @@ class Teaching:
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    size: float = 0.5
-    rounds: int = 3
-    temperature: float = 1.0
+    size: Annotated[float, Gt(0), AllowInfNan(False)] = 0.5
+    rounds: Annotated[int, Ge(1)] = 3
+    temperature: Annotated[float, Gt(0), AllowInfNan(False)] = 1.0
     follow: bool = True
     seen_follow: bool = False
     leak: float = 0.15
@@ -123,6 +125,26 @@ class Pieces(nn.Module):
         self.register_buffer("counts", torch.zeros(0, dtype=torch.double))
         self.register_buffer("sums", torch.zeros(0, 0, dtype=torch.double))
         self.register_load_state_dict_pre_hook(fill_in)
+
+    def check(self, pieces: int, classes: int) -> None:
+        """Refuse what no model has written.
+
+        Args:
+            pieces: how many there are.
+            classes: K.
+
+        Raises:
+            ValueError: if rows are of other pieces or classes, or of several lengths, or counts and sums no numbers.
+        """
+        rows = {len(buffer) for _, buffer in self.named_buffers()}
+        if len(rows) != 1 or self.sums.ndim != 2 or self.piece.is_floating_point() or self.classes.is_floating_point():
+            raise ValueError("what was learnt has rows that do not fit each other")
+        if self.piece.unique().tolist() != list(range(pieces)):
+            raise ValueError(f"what was learnt is not of {pieces} pieces")
+        if len(self.classes) and not (0 <= int(self.classes.min()) <= int(self.classes.max()) < classes):
+            raise ValueError("what was learnt is of classes that are not there")
+        if not (self.sums.isfinite().all() and self.counts.isfinite().all() and (self.counts >= 0).all()):
+            raise ValueError("what was learnt holds sums or counts that are no numbers of pictures")
 
     def add(
         self, piece: int, classes: Int[Tensor, " m"], counts: Float[Tensor, " m"], sums: Float[Tensor, "m p"]

@@ -129,6 +129,7 @@ class ZeroShotModel(nn.Module):
         recognizer = build_recognizer(about.recognizer, dim, classes, generator)
         model = cls(scaling, generator, recognizer, classes, about)
         adopt(model, tensors)
+        model.taught.check(len(about.evidence), len(model.semantics))
         if about.evidence:
             believe_all(model)
         return model.eval()
@@ -237,6 +238,12 @@ class ZeroShotModel(nn.Module):
             scores = self.scores(x)
             scores = (scores.cpu() if scores.device.type == "mps" else scores).double()  # MPS has no double precision
             scores[:, self.seen.to(scores.device)] -= self.constant
+            wrong = (~scores.isfinite()).any(1).nonzero()
+            if len(wrong):
+                raise InputError(
+                    f"Row {number * step + int(wrong[0])} of features (counted from 0) is so large that the model has "
+                    "no scores for it: repair or drop it."
+                )
             yield slice(number * step, number * step + len(x)), scores
 
     def probabilities(self, scores: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
@@ -426,7 +433,7 @@ class ZeroShotModel(nn.Module):
             InputError: if a class is known already, its semantics are no S finite numbers, or the recognizer has to be
                 fitted again for it. The model is as it was before.
         """
-        if not classes:
+        if not classes and not examples:
             return
         for name in classes:
             if not isinstance(name, str) or not name.strip() or not name.isprintable():
@@ -449,7 +456,12 @@ class ZeroShotModel(nn.Module):
         self.about = replace(self.about, class_names=names, changes=changes)
         believe_all(self)
         if shown:
-            self.learn(*shown)
+            try:
+                self.learn(*shown)
+            except BaseException:
+                self.remove_classes(list(classes))
+                self.about = replace(self.about, changes=changes[:-1])
+                raise
 
     def extensible(self) -> Extensible:
         """The generator, if classes can come and go.
@@ -482,10 +494,12 @@ class ZeroShotModel(nn.Module):
         self.about = replace(self.about, class_names=names, changes=changes)
         self.taught.keep(keep)
         for number, piece in reversed(list(enumerate(self.evidence))):  # what all classes of are gone, is gone
-            here = (self.taught.piece == number).any()
+            here = self.taught.piece == number
             left = tuple(name for name in piece.classes if name in names)
-            pieces = (replace(piece, classes=left),) if here else ()
-            if not here:
+            if left and left != piece.classes:  # it is no longer what its id was made of
+                piece = replace(piece, classes=left, pictures=round(float(self.taught.counts[here].sum())))
+            pieces = (piece,) if here.any() else ()
+            if not here.any():
                 self.taught.drop(number)
             evidence = self.evidence[:number] + pieces + self.evidence[number + 1 :]
             self.about = replace(self.about, evidence=evidence)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..generators import Teachable
+from ..generators import Gaussian, LinearFlow, Teachable
 from ..recognizers import Direct
 from .evidence import UNLABELLED, Adaptation, Piece, Teaching
 from .inputs import as_ids, as_rows, checked_chunks
@@ -63,12 +64,26 @@ def teachable(model: ZeroShotModel) -> Teachable:
     return model.generator
 
 
+@contextmanager
+def whole_or_not_at_all(model: ZeroShotModel) -> Iterator[None]:
+    """Let the model be as it was where it cannot be shown something to the end, be it for Ctrl-C."""
+    about, kept = model.about, dict(model.taught.named_buffers())
+    try:
+        yield
+    except BaseException:
+        for name, buffer in kept.items():
+            setattr(model.taught, name, buffer)
+        model.about = about
+        believe_all(model)
+        raise
+
+
 def learn(model: ZeroShotModel, features: Any, labels: Any, evidence: str | None = None) -> str:
     """See `ZeroShotModel.learn`."""
     generator = teachable(model)
     rows = as_rows(features, model.dim)
     ids = as_ids(labels, model.class_names)
-    if len(ids) != len(rows):
+    if len(ids) != len(rows) or np.ndim(labels) > 1:
         raise InputError(f"There are {len(rows)} rows of features and {len(ids)} labels: give a label a row.")
     if not len(ids):
         raise InputError("There is nothing to learn from: features have no rows.")
@@ -81,28 +96,30 @@ def learn(model: ZeroShotModel, features: Any, labels: Any, evidence: str | None
             if evidence in known
             else f"evidence= must not be {UNLABELLED!r}, which is the pile that a model adapts to: choose another id."
         )
-    digest, place = hashlib.sha256(), torch.as_tensor(ids, device=model.device)
+    pictures, place = [], torch.as_tensor(ids, device=model.device)
     classes = place.unique()
     counts, sums = torch.bincount(place, minlength=len(model.semantics))[classes].double(), torch.zeros(())
     model.eval()
     for number, x in enumerate(checked_chunks(rows, ROWS, model.device)):
         here = place[number * ROWS : number * ROWS + len(x)]
-        digest.update(x.cpu().numpy().tobytes())
+        pictures += [hashlib.sha256(row.tobytes()).digest() for row in x.cpu().numpy()]
         with torch.no_grad():
             sums = sums + generator.gather(model.view(x), (here[:, None] == classes).double(), classes)
-    digest.update("\n".join(model.class_names[k] for k in ids).encode())
-    name = digest.hexdigest()[:12] if evidence is None else evidence
-    if name in known:
+    if not sums.isfinite().all():
+        raise InputError("Features are so large that their sums are no numbers: repair or drop the largest.")
+    shown = sorted(picture + model.class_names[k].encode() for picture, k in zip(pictures, ids, strict=True))
+    name = hashlib.sha256(b"".join(shown)).hexdigest()[:12] if evidence is None else evidence
+    twin = next((piece for piece in model.evidence if piece.id == name), None)
+    if twin and twin.pictures != len(ids):  # some of its classes were removed since
+        name = f"{name}-{len(known) + 1}"
+    elif twin:
         raise InputError(f"The model has learnt these pictures already, as {name}: to count them twice, name them.")
     names = tuple(model.class_names[k] for k in classes.tolist())
-    model.taught.add(len(model.evidence), classes, counts, sums)
-    piece = Piece(name, "labelled", len(ids), names)
-    try:
-        believe_all(model, (*model.evidence, piece))
-    except InputError:
-        model.taught.drop(len(model.evidence))
-        raise
-    note(model, (*model.evidence, piece), f"learnt {len(ids)} pictures of {listed(names)} as {name}")
+    with whole_or_not_at_all(model):
+        model.taught.add(len(model.evidence), classes, counts, sums)
+        piece = Piece(name, "labelled", len(ids), names)
+        note(model, (*model.evidence, piece), f"learnt {len(ids)} pictures of {listed(names)} as {name}")
+        believe_all(model)
     return name
 
 
@@ -115,9 +132,15 @@ def forget(model: ZeroShotModel, evidence: str) -> None:
         raise InputError(
             f"The model has learnt no evidence {evidence!r}: {f'it has {known}' if known else 'it has learnt none'}."
         )
-    model.taught.drop(place)
-    note(model, pieces[:place] + pieces[place + 1 :], f"forgot {evidence}")
-    believe_all(model)
+    pile = next((n for n, piece in enumerate(pieces) if piece.id == UNLABELLED and n > place), None)
+    change = f"forgot {evidence}" + (", and the pile that was weighed with it: adapt again" if pile else "")
+    with whole_or_not_at_all(model):
+        if pile:
+            model.taught.drop(pile)
+        model.taught.drop(place)
+        left = tuple(piece for n, piece in enumerate(pieces) if n not in (place, pile))
+        note(model, left, change)
+        believe_all(model)
 
 
 def checked_examples(
@@ -128,8 +151,12 @@ def checked_examples(
     Raises:
         InputError: if the model cannot learn, or an example is of another class or none that it can look at.
     """
+    if not isinstance(examples, Mapping):
+        raise InputError(f"examples= are features by the name of their class; found {type(examples).__name__}.")
     if not examples:
         return None
+    if isinstance(model.generator, Gaussian | LinearFlow):
+        model.generator.axes()
     teachable(model)
     other = next((name for name in examples if name not in classes), None)
     if other is not None:
@@ -253,9 +280,10 @@ def rounds(model: ZeroShotModel, pile: Pile) -> Iterator[tuple[Tensor, Tensor, T
     for _ in range(teaching.rounds):
         counts, sums = torch.zeros(len(classes)).to(labels), torch.zeros(())
         for view, typical in zip(pile.views, pile.typical, strict=True):
-            weights = responsibilities(model, view, teaching.temperature)[:, classes] * typical[:, None]
+            some = view[typical]
+            weights = responsibilities(model, some, teaching.temperature)[:, classes]
             counts += weights.sum(0)
-            sums = sums + generator.gather(view, weights, classes)
+            sums = sums + generator.gather(some, weights, classes)
         if not labelled.numel():
             labelled = torch.zeros(len(model.semantics), sums.shape[1]).to(sums)
         believe(model, labelled.index_add(0, classes, sums), labels.index_add(0, classes, counts))
@@ -282,19 +310,22 @@ def adapt(model: ZeroShotModel, features: Any, *, sure: bool = False) -> Adaptat
         raise InputError("There is nothing to adapt to: features have no rows.")
     if not len(model.unseen):
         raise InputError("The model has no unseen classes, and adapts these alone: add some, or let it learn labels.")
-    pile = Pile.of(model, rows)
-    *_, (classes, sums, counts) = rounds(model, pile)
-    numbers = seen_in(model, pile)
-    reason = "" if sure else doubt(model.about.teaching, numbers)
-    if reason:
+    with whole_or_not_at_all(model):
+        pile = Pile.of(model, rows)
+        *_, (classes, sums, counts) = rounds(model, pile)
+        numbers = seen_in(model, pile)
+        reason = "" if sure else doubt(model.about.teaching, numbers)
+        if not reason and not pile.kept:
+            reason = "none of them lies near any class"
+        if reason:
+            believe_all(model)
+            return Adaptation(False, f"not adapted to {len(rows)} pictures: {reason}", len(rows), **numbers)
+        if any(piece.id == UNLABELLED for piece in model.evidence):
+            forget(model, UNLABELLED)
+        model.taught.add(len(model.evidence), classes, counts, sums)
+        sentence = f"adapted to {len(rows)} pictures, about {numbers['a_class']:.3g} of each unseen class"
+        note(model, (*model.evidence, Piece(UNLABELLED, "unlabelled", len(rows))), sentence)
         believe_all(model)
-        return Adaptation(False, f"not adapted to {len(rows)} pictures: {reason}", len(rows), **numbers)
-    if any(piece.id == UNLABELLED for piece in model.evidence):
-        forget(model, UNLABELLED)
-    model.taught.add(len(model.evidence), classes, counts, sums)
-    sentence = f"adapted to {len(rows)} pictures, about {numbers['a_class']:.3g} of each unseen class"
-    note(model, (*model.evidence, Piece(UNLABELLED, "unlabelled", len(rows))), sentence)
-    believe_all(model)
     return Adaptation(True, sentence, len(rows), **numbers)
 
 

@@ -13,7 +13,7 @@ from ...settings import GaussianSettings, LinearFlowSettings
 from ...streams import Stream
 from ..base import Classes
 from ..gaussian import Gaussian
-from ..posterior import Posterior
+from ..posterior import Axes, Posterior
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -56,6 +56,7 @@ class LinearFlow(nn.Module):
         self.base = Gaussian(dim, classes, gaussian)
         dims = self.base.basis.shape[1]
         self.change = nn.Parameter(torch.zeros(dims, dims))
+        self.frame: Axes | None = None
 
     def prepare(self, x: Float[Tensor, "n d"] | Stream, labels: Int[Tensor, " n"]) -> None:
         """Fit the closed form, with the first of each listed setting."""
@@ -70,6 +71,7 @@ class LinearFlow(nn.Module):
         self, x: Float[Tensor, "n d"], labels: Int[Tensor, " n"], *, step: int = 0, rng: Rng | None = None
     ) -> dict[str, Tensor]:
         """``classes``: cross-entropy in nats among the left-out means of all seen classes; ``decay``: the penalty."""
+        self.frame = None
         z, rivals = self.whiten(self.base.view(x)), self.whiten(self.base.left_out)
         logits = -0.5 * torch.cdist(z, rivals).square() / self.settings.temperature
         return {
@@ -102,9 +104,26 @@ class LinearFlow(nn.Module):
     ) -> None:
         """Take pictures into account that were seen of classes since training; see `Gaussian.believe`."""
         self.base.posterior = None
+        if not counts.any():
+            return
         taught = self.learnt()
+        taught.frame = self.axes(taught)
         taught.believe(sums, counts, size, follow=follow)
         self.base.posterior = taught.posterior
+
+    def axes(self, learnt: Gaussian | None = None) -> Axes:
+        """The coordinates in which pictures are taken into account: those in which the learnt spread is diagonal.
+
+        What the errors of predictions have off the diagonal there is left out: at step 0 nothing, and little later on.
+        """
+        closed = self.base.axes()
+        if not self.change.any():
+            return closed
+        if self.frame is None:
+            learnt = self.learnt() if learnt is None else learnt
+            within, wide = (factor.double() @ factor.double().T for factor in learnt.factors)
+            self.frame = Axes(within, self.base.errors.double(), float(self.base.unsure), along=wide - within)
+        return self.frame
 
     def apart(self) -> float:
         """How far unseen classes lie from each other now; see `Gaussian.apart`."""
