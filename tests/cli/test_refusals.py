@@ -90,7 +90,7 @@ BAD_COMMANDS = {
     "an option without effect": (
         ("train", "TWIN", "--softmax.lr", "0.1", "--quiet"),
         "The command line sets --softmax.lr, which has no effect: generator linear-flow, recognizer likelihood take "
-        "the sections gaussian, linear_flow, selection, training.",
+        "the sections eszsl, gaussian, linear_flow, prototype, selection, training.",
     ),
     "that of another generator": ((*TRAIN, "--gaussian.dims", "3"), "sets --gaussian.dims, which has no effect: gen"),
     "a grid without effect": ((*TRAIN, "--grid", "wgan.penalty=1,2"), "The grid tries wgan.penalty, which has no eff"),
