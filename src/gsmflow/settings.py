@@ -182,7 +182,7 @@ class CosineSettings:
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     temperature: Positive = 0.01
-    """cosines are divided by it; it matters for probabilities alone, and where these are calibrated on folds not at all"""
+    """cosines are divided by it; it matters for probabilities alone, where these are not calibrated on folds"""
 
 
 @dataclass(frozen=True)

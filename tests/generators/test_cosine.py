@@ -26,8 +26,8 @@ def gaussian(*priors: str) -> Settings:
     return override(load_recipe("gaussian").settings, {**SMALL, "gaussian.priors": priors})
 
 
-def train(data: ZeroShotDataset, method: str | Settings) -> gsmflow.Result:
-    return gsmflow.train(data, method, device="cpu", threads=1)
+def train(data: ZeroShotDataset, method: str | Settings, protocol: str = "validated") -> gsmflow.Result:
+    return gsmflow.train(data, method, protocol=protocol, device="cpu", threads=1)
 
 
 @pytest.mark.parametrize("temperature", [0.01, 0.5])
