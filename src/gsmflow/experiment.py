@@ -111,7 +111,7 @@ def train(
 
     Args:
         dataset: what to learn from and to be tested on.
-        method: ``default`` (the linear flow on the closed form), ``gsmflow`` (the paper's), a recipe's name or file, a
+        method: ``default`` (what wins on pseudo-unseen classes), ``gsmflow`` (the paper's), a recipe's name or file, a
             `Recipe`, or all `Settings`.
         protocol: ``validated`` chooses on pseudo-unseen classes and reads the tests once; ``published`` on the tests;
             ``fixed`` chooses nothing.

@@ -54,7 +54,7 @@ class CompareArguments:
     """digits, synthetic, a folder, or the name of one under --data-root"""
     methods: Annotated[tuple[str, ...] | None, arg(metavar="[STR [STR ...]]")] = None
     """default: default gaussian cvae wgan eszsl prototype dap, and clip where images and words lie in one space;
-    default (the linear flow on the closed form), gsmflow (the paper's: hours on a CPU), names or files of recipes,
+    default (what wins on pseudo-unseen classes), gsmflow (the paper's: hours on a CPU), names or files of recipes,
     such as cosine (to the predicted mean)"""
     recognizers: tuple[str, ...] = ()
     """instead of the recipes' own, where a generator supports them"""
