@@ -15,6 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .data import Provenance, ZeroShotDataset
+from .data.splits import pseudo_unseen_count
 from .errors import DataWarning, InputError
 from .experiment import named_recipe, train
 from .recipes import Recipe
@@ -318,8 +319,8 @@ def can_be_cut(counts: Int[np.ndarray, " k"], selection: SelectionSettings) -> b
         [True, False]
     """
     seen = np.count_nonzero(counts)
-    taken = max(1, round(share(selection, int(seen), len(counts) - int(seen)) * seen))
-    return bool(seen >= max(3, selection.folds or 0) and np.count_nonzero(counts > 1) > min(taken, seen - 2))
+    taken = pseudo_unseen_count(int(seen), share(selection, int(seen), len(counts) - int(seen)))
+    return bool(seen >= max(3, selection.folds or 0) and np.count_nonzero(counts > 1) > taken)
 
 
 def seed_of(random_state: Any) -> int | None:

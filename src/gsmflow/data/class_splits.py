@@ -10,14 +10,12 @@ import numpy as np
 
 from ..errors import InputError
 from .dataset import ZeroShotDataset
+from .splits import stratified
 
 if TYPE_CHECKING:
     from jaxtyping import Int
 
-__all__ = ["redrawn", "share_of_test_seen", "stratified"]
-
-LEAST_TO_PART = 2
-"""Samples that a class must have for some of them to be tested and others learnt from."""
+__all__ = ["redrawn", "share_of_test_seen"]
 
 
 def redrawn(dataset: ZeroShotDataset, number: int) -> ZeroShotDataset:
@@ -63,7 +61,9 @@ def redrawn(dataset: ZeroShotDataset, number: int) -> ZeroShotDataset:
     is_unseen = np.isin(labels, unseen)
     stay_trainval, stay_test = (split[~is_unseen[split]] for split in (dataset.trainval, dataset.test_seen))
     become_seen = used[~is_unseen[used] & ~was_seen[used]]
-    tested = stratified(become_seen, labels, share_of_test_seen(dataset), np.random.default_rng([number, 1]))
+    share = share_of_test_seen(dataset)
+    part = become_seen if share else become_seen[:0]
+    tested = stratified(part, labels, share, np.random.default_rng([number, 1]))
     before = len(np.intersect1d(unseen, dataset.seen))
     note = (
         f"class split {number}: {len(unseen)} unseen classes drawn anew from all with samples, "
@@ -99,15 +99,3 @@ def drawn(dataset: ZeroShotDataset, number: int) -> Int[np.ndarray, " ku"]:
 def share_of_test_seen(dataset: ZeroShotDataset) -> float:
     """Which part of the samples of seen classes the split of a data set tests; 0 where it tests none."""
     return len(dataset.test_seen) / (len(dataset.test_seen) + len(dataset.trainval))
-
-
-def stratified(
-    rows: Int[np.ndarray, " n"], labels: Int[np.ndarray, " N"], share: float, rng: np.random.Generator
-) -> Int[np.ndarray, " m"]:
-    """A share of each class's rows: at least one and never all, and none of a single one, nor where the share is 0."""
-    parts = [np.zeros(0, np.int64)]
-    for k in np.unique(labels[rows]):
-        own = rng.permutation(rows[labels[rows] == k])
-        if share and len(own) >= LEAST_TO_PART:
-            parts.append(own[: min(max(1, round(share * len(own))), len(own) - 1)])
-    return np.sort(np.concatenate(parts))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,7 +12,18 @@ from ..errors import InputError
 from .dataset import Provenance, TrainingSet, ZeroShotDataset
 from .rows import take
 
-__all__ = ["LEAST_SEEN", "hold_out", "in_split_order", "pseudo_unseen", "pseudo_unseen_count"]
+if TYPE_CHECKING:
+    from jaxtyping import Int
+
+__all__ = [
+    "LEAST_SEEN",
+    "hold_out",
+    "in_split_order",
+    "pseudo_unseen",
+    "pseudo_unseen_count",
+    "some_of_each",
+    "stratified",
+]
 
 LEAST_SEEN = 3
 """Seen classes that pseudo-unseen ones can be taken out of."""
@@ -51,17 +63,14 @@ def pseudo_unseen(
     labels = np.searchsorted(training.seen, training.labels)
 
     rng = np.random.default_rng([seed, fold, 1])
-    held_out = []
-    for k in np.setdiff1d(np.arange(classes), chosen):
-        rows = rng.permutation(np.flatnonzero(labels == k))
-        held_out.append(rows[: min(max(1, round(holdout * len(rows))), len(rows) - 1)])
-    test_seen = np.sort(np.concatenate(held_out))
+    is_chosen = np.isin(labels, chosen)
+    test_seen = stratified(np.flatnonzero(~is_chosen), labels, holdout, rng)
     if not len(test_seen):
         raise InputError(
             f"Pseudo-unseen validation needs classes with at least 2 samples, and none of {classes - count} has: "
             "get more samples, or use the protocol fixed, which chooses nothing."
         )
-    test_unseen = np.flatnonzero(np.isin(labels, chosen))
+    test_unseen = np.flatnonzero(is_chosen)
     return ZeroShotDataset(
         name="pseudo-unseen",
         features=training.features,
@@ -112,22 +121,42 @@ def hold_out(data: ZeroShotDataset, share: float) -> ZeroShotDataset:
         raise InputError(f"holdout= must lie between 0 and 1; found {share:g}.")
     if len(data.test_seen):
         raise InputError(f"{data.name} has {len(data.test_seen)} samples in test_seen: drop holdout=.")
-    rng, labels = np.random.default_rng(0), data.labels[data.trainval]
-    parts = []
-    for k in data.seen:
-        rows = rng.permutation(data.trainval[labels == k])
-        if len(rows) >= HELD_OUT_FROM:
-            parts.append(rows[: min(max(1, round(share * len(rows))), len(rows) - 1)])
-    if not parts:
+    test_seen = stratified(data.trainval, data.labels, share, np.random.default_rng(0), least=HELD_OUT_FROM)
+    if not len(test_seen):
         return data
-    test_seen = np.sort(np.concatenate(parts))
-    note = f"test_seen are {len(test_seen)} samples held out of trainval ({share:.0%} of each of {len(parts)} classes)"
+    classes = len(np.unique(data.labels[test_seen]))
+    note = f"test_seen are {len(test_seen)} samples held out of trainval ({share:.0%} of each of {classes} classes)"
     return replace(
         data,
         trainval=np.setdiff1d(data.trainval, test_seen),
         test_seen=test_seen,
         provenance=replace(data.provenance, holdout=share, notes=(*data.provenance.notes, note)),
     )
+
+
+def stratified(
+    rows: Int[np.ndarray, " n"],
+    labels: Int[np.ndarray, " N"],
+    share: float,
+    rng: np.random.Generator,
+    *,
+    least: int = 2,
+) -> Int[np.ndarray, " m"]:
+    """A share of each class's rows: at least one and never all, and none of a class of fewer than ``least``."""
+    parts = [np.zeros(0, np.int64)]
+    for k in np.unique(labels[rows]):
+        own = rng.permutation(rows[labels[rows] == k])
+        if len(own) >= least:
+            parts.append(own[: min(max(1, round(share * len(own))), len(own) - 1)])
+    return np.sort(np.concatenate(parts))
+
+
+def some_of_each(
+    rows: Int[np.ndarray, " n"], labels: Int[np.ndarray, " N"], most: int, rng: np.random.Generator
+) -> Int[np.ndarray, " m"]:
+    """At most so many of each class's rows, class after class."""
+    parts = [rng.permutation(rows[labels[rows] == k])[:most] for k in np.unique(labels[rows])]
+    return np.concatenate([np.zeros(0, np.int64), *parts])
 
 
 def in_split_order(data: ZeroShotDataset) -> ZeroShotDataset:
